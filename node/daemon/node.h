@@ -1,0 +1,208 @@
+/* The node: everything parleyd owns, and the steps of a job's life. One loop thread owns all of it.
+ *
+ * A job's life is a chain of small files, each named for its step, each reading what came, checking it, writing it down
+ * (audit first, then the jobs database), and sending what follows:
+ *
+ *   propose.c   the analyst's task -> plan -> signed proposal -> posted to every party
+ *   approve.c   a proposal -> own plan -> policy, approver -> signed approval or refusal
+ *   reserve.c   the scheduler's call -> own inputs read -> signed reservation; at the proposer: -> charter
+ *   start.c     a charter -> everything verified again -> worker
+ *   session.c   the worker's news -> OPENING, result, failure
+ *   receipt.c   signed receipts, merged
+ *   api.c       the local API;  uplink.c  the stream to the scheduler;  port.c  the session port */
+#ifndef PL_NODE_DAEMON_NODE_H
+#define PL_NODE_DAEMON_NODE_H
+
+#include "node/audit/audit.h"
+#include "node/catalog/catalog.h"
+#include "node/catalog/config.h"
+#include "node/charter/descriptor.h"
+#include "node/charter/manifest.h"
+#include "node/charter/org.h"
+#include "node/daemon/child.h"
+#include "node/daemon/jobs.h"
+#include "node/daemon/log.h"
+#include "node/daemon/port.h"
+#include "node/policy/policy.h"
+#include "node/rpc/rpc.h"
+#include "proto/job.pb-c.h"
+#include "proto/node.pb-c.h"
+#include "proto/scheduler.pb-c.h"
+#include "proto/session.pb-c.h"
+
+#include <uv.h>
+
+#define PL_TEXT_BYTES_MAX 8192
+#define PL_RESERVATION_SECONDS 60
+#define PL_CLOCK_SKEW_SECONDS 120
+#define PL_PLAN_MS 10000    /* a planning child's time */
+#define PL_SOURCE_MS 600000 /* a source child's time: bounded by the job's own deadline too */
+
+typedef struct pl_node pl_node;
+
+/* Called once when a planning child has ended: OK and its reply (borrowed), or why there is none (taken). */
+struct pl_live;
+typedef void (*pl_planned)(struct pl_live *live, pl_status status, const Parley__V1__PlanReply *reply);
+
+/* A job as it lives in memory: what a restart may lose. */
+typedef struct pl_live {
+    struct pl_live *next;
+    pl_node *node;
+    uint8_t id[PL_JOB_ID_BYTES];
+    pl_child *planner, *source, *worker;
+    pl_rpc_call *submit_call; /* the analyst who waits for the proposal, until it stands */
+    Parley__V1__Task *task;   /* while proposing */
+    bool explain_only;
+    pl_planned planned;       /* what follows the planning child */
+    pl_bytes reply;           /* of the planner or source, until it ends */
+    bool charter_sent;        /* proposer: assembled and posted */
+
+    /* the one live reservation */
+    uint32_t attempt;
+    uint8_t session_private[32], session_public[32];
+    uint8_t commitment[32];
+    int64_t reserved_until;
+    Parley__V1__SourceReply *inputs;
+
+    /* the session */
+    uint8_t session_id[16], charter_digest[32];
+    char progress[64];
+    bool opening; /* OPENING is on disk */
+    bool ended;   /* the worker has said its last word */
+} pl_live;
+
+/* A peer as the scheduler last told: descriptor verified under the manifest. */
+typedef struct pl_peer {
+    struct pl_peer *next;
+    char org[64];
+    bool online;
+    int64_t since;
+    pl_bytes signed_descriptor;
+    Parley__V1__Descriptor *descriptor; /* NULL: none that verifies */
+} pl_peer;
+
+typedef struct pl_watcher {
+    struct pl_watcher *next;
+    pl_rpc_call *call;
+    uint8_t id[PL_JOB_ID_BYTES];
+} pl_watcher;
+
+struct pl_node {
+    uv_loop_t *loop;
+    pl_config *config;
+    pl_org *org;
+    const char *own; /* the organisation's name */
+    pl_manifest *manifest;
+    pl_policy *policy;
+    pl_catalog *catalog;
+    pl_bytes *own_datasets; /* packed Signed Dataset */
+    size_t n_own_datasets;
+    pl_jobs *jobs;
+    pl_audit *audit;
+    pl_rpc_server *api;
+    struct pl_uplink *uplink;
+    pl_port *port;
+    pl_live *live;
+    pl_peer *peers;
+    pl_watcher *watchers;
+    uv_timer_t tick;
+    uv_signal_t on_term, on_int;
+    int64_t started_at;
+    char worker_path[1024];
+    char endpoint[80]; /* of the session port, as bound */
+    bool stopping;
+};
+
+/* node.c */
+PL_STATUS pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out);
+void pl_node_stop(pl_node *node); /* orderly: the loop then runs empty */
+void pl_node_free(pl_node *node);
+
+/* live.c: jobs in memory, peers, watchers */
+pl_live *pl_live_find(pl_node *node, const uint8_t *id);
+PL_STATUS pl_live_get(pl_node *node, const uint8_t *id, pl_live **out); /* finds or makes */
+void pl_live_forget(pl_live *live);                                    /* wipes, kills its children */
+void pl_live_drop_reservation(pl_live *live);
+unsigned pl_live_sessions(const pl_node *node);
+pl_peer *pl_peer_find(pl_node *node, const char *org);
+PL_STATUS pl_peer_update(pl_node *node, const Parley__V1__Peer *peer);
+/* Descriptor of a member, own one included; UNAVAILABLE when the scheduler has not shown a valid one. */
+PL_STATUS pl_node_descriptor(pl_node *node, const char *org, const Parley__V1__Descriptor **out);
+
+/* step.c: what every step uses */
+int64_t pl_now(void); /* seconds since 1970 */
+/* One audit record, synced; address NULL: local. */
+PL_STATUS pl_step_audit(pl_node *node, const uint8_t *job, const char *user, const char *address,
+                        const char *action, const char *content, const char *result);
+/* Audits, then changes the job's state, then tells watchers. */
+PL_STATUS pl_step_state(pl_node *node, const uint8_t *job, pl_job_state state, const char *reason,
+                        pl_code code);
+/* A job ends here for this cause: audit, state (OPENING turns into LOST or COMPLETED), scheduler, and, if tell, the other parties. Takes cause. */
+void pl_step_abort(pl_node *node, const uint8_t *job, pl_status cause, bool tell);
+/* Seals body to org and puts it into the outbox. */
+PL_STATUS pl_step_post(pl_node *node, const uint8_t *job, const char *org, Parley__V1__RelayKind kind,
+                       pl_view body);
+/* Posts to every party but this one. */
+PL_STATUS pl_step_post_all(pl_node *node, const uint8_t *job, Parley__V1__RelayKind kind, pl_view body);
+void pl_step_progress(pl_node *node, const uint8_t *job, Parley__V1__Phase phase, uint32_t attempt,
+                      pl_code code);
+/* The job's Signed Proposal and its parsed body; freed by parley__v1__proposal__free_unpacked. */
+PL_STATUS pl_step_proposal(pl_node *node, const uint8_t *job, pl_bytes *out_signed,
+                           Parley__V1__Proposal **out);
+PL_STATUS pl_step_plan(pl_node *node, const uint8_t *job, Parley__V1__Plan **out);
+const Parley__V1__Party *pl_step_own_party(const pl_node *node, const Parley__V1__Proposal *proposal);
+/* Starts a planning child; `then` is called once, unless this fails. */
+PL_STATUS pl_step_ask_planner(pl_live *live, const Parley__V1__Task *task, const char *proposer,
+                              const Parley__V1__Dataset *const *datasets, size_t n_datasets,
+                              pl_planned then);
+
+/* propose.c */
+void pl_propose(pl_node *node, pl_rpc_call *call, Parley__V1__SubmitRequest *request, bool explain_only);
+
+/* approve.c */
+void pl_approve_received(pl_node *node, const char *from, pl_view signed_proposal);
+PL_STATUS pl_approve_consider(pl_node *node, const uint8_t *job); /* plans and decides a PROPOSED job */
+PL_STATUS pl_approve_decide(pl_node *node, const uint8_t *job, const Parley__V1__Decision *decision,
+                            const char *principal);
+/* Policy as of now over the job's own plan. */
+PL_STATUS pl_approve_judge(pl_node *node, const Parley__V1__Plan *plan, const Parley__V1__Proposal *proposal,
+                           pl_policy_verdict *out);
+void pl_approval_received(pl_node *node, const char *from, pl_view signed_approval);
+
+/* reserve.c */
+void pl_reserve(pl_node *node, const uint8_t *job, uint32_t attempt);
+void pl_reserve_release(pl_node *node, const uint8_t *job, uint32_t attempt, const char *reason);
+void pl_reservation_received(pl_node *node, const char *from, pl_view signed_reservation);
+
+/* start.c */
+void pl_charter_received(pl_node *node, const char *from, pl_view signed_charter);
+
+/* session.c */
+PL_STATUS pl_session_start(pl_live *live, const Parley__V1__SessionStart *start);
+PL_STATUS pl_session_take(const uint8_t session_id[16], int fd, pl_view preamble, void *node);
+
+/* receipt.c */
+PL_STATUS pl_receipt_make(pl_live *live, const Parley__V1__SessionEnd *end);
+void pl_receipt_received(pl_node *node, const char *from, pl_view signed_receipt);
+
+/* uplink.c */
+typedef struct pl_uplink pl_uplink;
+PL_STATUS pl_uplink_open(pl_node *node, pl_uplink **out);
+void pl_uplink_close(pl_uplink *uplink);
+bool pl_uplink_connected(const pl_uplink *uplink);
+void pl_uplink_send(pl_uplink *uplink, const Parley__V1__NodeMessage *message); /* dropped when not connected */
+void pl_uplink_send_bytes(pl_uplink *uplink, pl_view packed);
+
+/* api.c */
+PL_STATUS pl_api_open(pl_node *node);
+void pl_api_job_changed(pl_node *node, const uint8_t *job);
+PL_STATUS pl_api_job(pl_node *node, const uint8_t *id, Parley__V1__Job **out);
+
+/* stop points of test builds: PARLEY_STOP_AT=<point> makes the process kill itself there. */
+#ifdef PARLEY_TEST_HOOKS
+void pl_stop_point(const char *point);
+#else
+#define pl_stop_point(point) ((void)0)
+#endif
+
+#endif
