@@ -148,7 +148,7 @@ pl_status pl_api_job(pl_node *node, const uint8_t *id, Parley__V1__Job **out) {
 }
 
 /* Resolves the JobRef of a request; answers the call itself on failure. */
-static bool job_of(pl_node *node, pl_rpc_call *call, pl_view request, uint8_t id[PL_JOB_ID_BYTES]) {
+bool pl_api_job_of(pl_node *node, pl_rpc_call *call, pl_view request, uint8_t id[PL_JOB_ID_BYTES]) {
     Parley__V1__JobRef *ref = parley__v1__job_ref__unpack(NULL, request.len, request.data);
     pl_status status = ref == NULL ? pl_fail(PL_INVALID_ARGUMENT, "the request cannot be read")
                                    : pl_jobs_resolve(node->jobs, ref->job_id, id);
@@ -225,7 +225,7 @@ void pl_api_job_changed(pl_node *node, const uint8_t *job) {
 
 static void on_watch(pl_node *node, pl_rpc_call *call, pl_view request) {
     uint8_t id[PL_JOB_ID_BYTES];
-    if (!job_of(node, call, request, id))
+    if (!pl_api_job_of(node, call, request, id))
         return;
     pl_watcher *watcher;
     pl_status status = pl_alloc(1, sizeof *watcher, &watcher);
@@ -276,7 +276,7 @@ static void on_list_jobs(pl_node *node, pl_rpc_call *call, pl_view request) {
 
 static void on_show_job(pl_node *node, pl_rpc_call *call, pl_view request) {
     uint8_t id[PL_JOB_ID_BYTES];
-    if (!job_of(node, call, request, id))
+    if (!pl_api_job_of(node, call, request, id))
         return;
     Parley__V1__Job *job;
     pl_status status = pl_api_job(node, id, &job);
@@ -290,7 +290,7 @@ static void on_show_job(pl_node *node, pl_rpc_call *call, pl_view request) {
 
 static void on_cancel_job(pl_node *node, pl_rpc_call *call, pl_view request) {
     uint8_t id[PL_JOB_ID_BYTES];
-    if (!job_of(node, call, request, id))
+    if (!pl_api_job_of(node, call, request, id))
         return;
     char principal[96];
     principal_of(node, call, principal);
@@ -312,7 +312,7 @@ static pl_status load_result(pl_node *node, const uint8_t *id, Parley__V1__JobRe
 
 static void on_result(pl_node *node, pl_rpc_call *call, pl_view request) {
     uint8_t id[PL_JOB_ID_BYTES];
-    if (!job_of(node, call, request, id))
+    if (!pl_api_job_of(node, call, request, id))
         return;
     Parley__V1__JobResult result = PARLEY__V1__JOB_RESULT__INIT;
     char principal[96];

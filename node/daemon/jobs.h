@@ -48,6 +48,7 @@ void pl_job_record_done(pl_job_record *record);
 #define PL_DOC_EXPLAIN "explain"           /* this node's own words */
 #define PL_DOC_APPROVAL "approval"         /* Signed, per org */
 #define PL_DOC_RESERVATION "reservation"   /* Signed, per org */
+#define PL_DOC_INPUT_SALT "input-salt"     /* opens the input commitment */
 #define PL_DOC_CHARTER "charter"           /* Signed */
 #define PL_DOC_RESULT "result"             /* packed ResultTable */
 #define PL_DOC_RESULT_SALT "result-salt"

@@ -51,6 +51,8 @@ typedef struct pl_live {
     uint8_t id[PL_JOB_ID_BYTES];
     pl_child *planner, *source, *worker;
     pl_rpc_call *submit_call; /* the analyst who waits for the proposal, until it stands */
+    char submitter[96];
+    uint32_t wait_seconds;
     Parley__V1__Task *task;   /* while proposing */
     bool explain_only;
     pl_planned planned;       /* what follows the planning child */
@@ -144,6 +146,13 @@ PL_STATUS pl_step_post(pl_node *node, const uint8_t *job, const char *org, Parle
                        pl_view body);
 /* Posts to every party but this one. */
 PL_STATUS pl_step_post_all(pl_node *node, const uint8_t *job, Parley__V1__RelayKind kind, pl_view body);
+/* Puts a message into the outbox, where it stays until the scheduler says that `key` is stored. */
+PL_STATUS pl_step_outbox(pl_node *node, const uint8_t key[16], const Parley__V1__NodeMessage *message);
+/* Something that came in was refused: audited and logged, nothing else changes. job may be NULL. Takes why. */
+void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action, pl_status why);
+/* INVALID_ARGUMENT naming the message unless the job id has its 16 bytes. */
+PL_STATUS pl_step_check_job_id(ProtobufCBinaryData id, const char *message);
+PL_STATUS pl_step_put_refusal(pl_node *node, const uint8_t *job, const Parley__V1__Refusal *refusal);
 void pl_step_progress(pl_node *node, const uint8_t *job, Parley__V1__Phase phase, uint32_t attempt,
                       pl_code code);
 /* The job's Signed Proposal and its parsed body; freed by parley__v1__proposal__free_unpacked. */
@@ -174,12 +183,21 @@ void pl_reserve(pl_node *node, const uint8_t *job, uint32_t attempt);
 void pl_reserve_release(pl_node *node, const uint8_t *job, uint32_t attempt, const char *reason);
 void pl_reservation_received(pl_node *node, const char *from, pl_view signed_reservation);
 
+PL_STATUS pl_charter_try(pl_node *node, const uint8_t *job); /* assembles and posts it once all is there */
+
 /* start.c */
 void pl_charter_received(pl_node *node, const char *from, pl_view signed_charter);
 
 /* session.c */
 PL_STATUS pl_session_start(pl_live *live, const Parley__V1__SessionStart *start);
 PL_STATUS pl_session_take(const uint8_t session_id[16], int fd, pl_view preamble, void *node);
+
+/* stop.c: a job is stopped from here or by another party */
+PL_STATUS pl_step_cancel(pl_node *node, const uint8_t *job, const char *principal);
+void pl_abort_received(pl_node *node, const char *from, pl_view signed_abort);
+PL_STATUS pl_scheduler_error(pl_node *node, const Parley__V1__SchedulerError *error);
+void pl_stop_expired(pl_node *node);     /* jobs past their window, reservations past theirs */
+PL_STATUS pl_stop_after_restart(pl_node *node); /* what a restart interrupted ends or goes on */
 
 /* receipt.c */
 PL_STATUS pl_receipt_make(pl_live *live, const Parley__V1__SessionEnd *end);
@@ -197,6 +215,20 @@ void pl_uplink_send_bytes(pl_uplink *uplink, pl_view packed);
 PL_STATUS pl_api_open(pl_node *node);
 void pl_api_job_changed(pl_node *node, const uint8_t *job);
 PL_STATUS pl_api_job(pl_node *node, const uint8_t *id, Parley__V1__Job **out);
+
+void pl_api_reply(pl_rpc_call *call, const ProtobufCMessage *message);
+/* Resolves the JobRef of a request; false: the call has been answered with the failure. */
+bool pl_api_job_of(pl_node *node, pl_rpc_call *call, pl_view request, uint8_t id[PL_JOB_ID_BYTES]);
+
+/* api_views.c */
+void pl_api_list_approvals(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_show_approval(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_decide_approval(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_catalog(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_audit_show(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_audit_verify(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_receipt(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_status(pl_node *node, pl_rpc_call *call, pl_view request);
 
 /* stop points of test builds: PARLEY_STOP_AT=<point> makes the process kill itself there. */
 #ifdef PARLEY_TEST_HOOKS

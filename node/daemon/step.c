@@ -105,7 +105,7 @@ const Parley__V1__Party *pl_step_own_party(const pl_node *node, const Parley__V1
 
 /* ---- messages ---- */
 
-static pl_status outbox_put(pl_node *node, const uint8_t key[16], const Parley__V1__NodeMessage *message) {
+pl_status pl_step_outbox(pl_node *node, const uint8_t key[16], const Parley__V1__NodeMessage *message) {
     size_t len = parley__v1__node_message__get_packed_size(message);
     uint8_t *packed;
     PL_TRY(pl_alloc(len, 1, &packed));
@@ -137,7 +137,7 @@ pl_status pl_step_post(pl_node *node, const uint8_t *job, const char *org, Parle
         Parley__V1__NodeMessage message = PARLEY__V1__NODE_MESSAGE__INIT;
         message.kind_case = PARLEY__V1__NODE_MESSAGE__KIND_RELAY;
         message.relay = &relay;
-        status = outbox_put(node, message_id, &message);
+        status = pl_step_outbox(node, message_id, &message);
     }
     pl_bytes_done(&sealed);
     return status;
@@ -167,6 +167,33 @@ void pl_step_progress(pl_node *node, const uint8_t *job, Parley__V1__Phase phase
     message.progress = &progress;
     if (node->uplink != NULL)
         pl_uplink_send(node->uplink, &message);
+}
+
+pl_status pl_step_check_job_id(ProtobufCBinaryData id, const char *message) {
+    if (id.len != PL_JOB_ID_BYTES)
+        return pl_fail(PL_INVALID_ARGUMENT, "%s: job_id has %zu bytes, not %d", message, id.len,
+                       PL_JOB_ID_BYTES);
+    return PL_OK;
+}
+
+pl_status pl_step_put_refusal(pl_node *node, const uint8_t *job, const Parley__V1__Refusal *refusal) {
+    size_t len = parley__v1__refusal__get_packed_size(refusal);
+    uint8_t *packed;
+    PL_TRY(pl_alloc(len + 1, 1, &packed));
+    parley__v1__refusal__pack(refusal, packed);
+    pl_status status = pl_jobs_put_doc(node->jobs, job, PL_DOC_REFUSAL, "", pl_view_of(packed, len));
+    free(packed);
+    return status;
+}
+
+void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action, pl_status why) {
+    char hex[2 * PL_JOB_ID_BYTES + 1] = "";
+    if (job != NULL)
+        pl_hex_encode(pl_view_of(job, PL_JOB_ID_BYTES), hex);
+    pl_status audited = pl_step_audit(node, job, from, "scheduler", action, pl_status_message(why),
+                                      pl_code_describe(pl_status_code(why))->name);
+    pl_log_status("audit.failed", hex, audited);
+    pl_log_status(action, hex, why);
 }
 
 /* ---- the end of a job that failed ---- */
