@@ -1,0 +1,20 @@
+/* Compare and select. Collective among compute parties; errors as in share/party.h. */
+#ifndef PL_MPC_COMPARE_H
+#define PL_MPC_COMPARE_H
+
+#include "protocols/share/party.h"
+
+/* pl_less_than_public gives 1 where x[i] < c[i] and 0 elsewhere, as signed 64-bit integers.
+ * Shape:   x PL_ARITH_64 [n], c [n] -> out [n] of out_kind (PL_BOOL_64: bit 0 of each word, the
+ * others 0); out may alias x. Requires |x[i] - c[i]| < 2^63 as integers; outside of it the result
+ * is wrong, and nobody can notice. Cost:    pl_cost_less_than_public: 8 rounds, and 2 more for an
+ * arithmetic out_kind. Secret:  x, out. Public: n, c. */
+PL_STATUS pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_kind out_kind,
+                              pl_svec *out);
+
+/* pl_select gives x where the bit is 1 and 0 where it is 0.
+ * Shape:   bit, x, out [n], of one arithmetic kind; bit holds 0 or 1. Cost: pl_cost_mul. Secret:
+ * all but n. */
+PL_STATUS pl_select(pl_party *p, const pl_svec *bit, const pl_svec *x, pl_svec *out);
+
+#endif
