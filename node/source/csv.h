@@ -14,12 +14,14 @@
 #define PL_CSV_RECORD_BYTES_MAX (1u << 20)
 #define PL_CSV_FIELDS_MAX 4096
 
+__extension__ typedef __int128 pl_int128;
+
 /* One field. integer: integer and decimal(p,s) (in units of 10^-s), bool (0, 1), date (days since
  * 2000-01-01). */
 typedef struct pl_value {
     bool is_null;
     Parley__V1__ColumnType type;
-    __int128 integer;
+    pl_int128 integer;
     double real;
     pl_view text; /* borrowed until the next row; the field as it stood, for every type */
 } pl_value;

@@ -36,11 +36,11 @@ bool pl_utf8_is_valid(pl_view text) {
 
 /* Digits with an optional sign and point, scaled by 10^scale. Zeros beyond the scale are fine,
  * other digits are not. */
-static const char *parse_scaled(pl_view text, unsigned digits_max, unsigned scale, __int128 *out) {
+static const char *parse_scaled(pl_view text, unsigned digits_max, unsigned scale, pl_int128 *out) {
     size_t i = 0;
     bool negative = false, seen_point = false;
     unsigned n_digits = 0, n_fraction = 0, n_any = 0;
-    unsigned __int128 value = 0;
+    pl_int128 value = 0;
     if (i < text.len && (text.data[i] == '-' || text.data[i] == '+'))
         negative = text.data[i++] == '-';
     for (; i < text.len; i++) {
@@ -61,7 +61,7 @@ static const char *parse_scaled(pl_view text, unsigned digits_max, unsigned scal
         n_digits += n_digits > 0 || c != '0';
         if (n_digits > digits_max)
             return "too many digits for";
-        value = value * 10 + (unsigned)(c - '0');
+        value = value * 10 + (c - '0');
     }
     if (n_any == 0)
         return "not";
@@ -71,7 +71,7 @@ static const char *parse_scaled(pl_view text, unsigned digits_max, unsigned scal
             return "too many digits for";
         value *= 10;
     }
-    *out = negative ? -(__int128)value : (__int128)value;
+    *out = negative ? -value : value;
     return NULL;
 }
 
