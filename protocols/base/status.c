@@ -7,14 +7,11 @@
 
 struct pl_error {
     pl_code code;
-    char message[]; /* NUL-terminated */
+    const char *message; /* in the same allocation, behind the struct */
 };
 
 /* What stands in for an error that there was no memory to build. Never freed. */
-static struct {
-    pl_error error;
-    char message[32];
-} out_of_memory = {{.code = PL_LIMIT}, "out of memory"};
+static pl_error out_of_memory = {PL_LIMIT, "out of memory"};
 
 /* The numbers in the second column are gRPC's (grpc/status.h); protocols/ does not include gRPC. */
 static const pl_code_info code_table[PL_CODE_COUNT] = {
@@ -57,15 +54,16 @@ static pl_error *error_new(pl_code code, const char *tail, const char *format, v
     int head_len = vsnprintf(NULL, 0, format, again);
     va_end(again);
     if (head_len < 0)
-        return &out_of_memory.error;
+        return &out_of_memory;
     size_t tail_len = tail == NULL ? 0 : strlen(tail) + 2;
     pl_error *error = malloc(sizeof *error + (size_t)head_len + tail_len + 1);
     if (error == NULL)
-        return &out_of_memory.error;
-    error->code = code;
-    vsnprintf(error->message, (size_t)head_len + 1, format, args);
+        return &out_of_memory;
+    char *message = (char *)(error + 1);
+    vsnprintf(message, (size_t)head_len + 1, format, args);
     if (tail != NULL)
-        snprintf(error->message + head_len, tail_len + 1, ": %s", tail);
+        snprintf(message + head_len, tail_len + 1, ": %s", tail);
+    *error = (pl_error){code, message};
     return error;
 }
 
@@ -104,7 +102,7 @@ pl_status pl_status_dup(pl_status status) {
 }
 
 void pl_status_done(pl_status *status) {
-    if (status->error != &out_of_memory.error)
+    if (status->error != &out_of_memory)
         free(status->error);
     status->error = NULL;
 }

@@ -1,0 +1,16 @@
+/* Cpu: what this processor can do, asked once. Code for one processor is compiled with target
+ * attributes and chosen here, at run time: the same binary runs everywhere. */
+#ifndef PL_BASE_CPU_H
+#define PL_BASE_CPU_H
+
+#include <stdbool.h>
+
+typedef struct pl_cpu {
+    bool aesni; /* AES-NI and SSSE3 */
+    bool avx2;
+    bool vaes; /* VAES on 256-bit registers, and AVX2 */
+} pl_cpu;
+
+pl_cpu pl_cpu_features(void);
+
+#endif

@@ -1,0 +1,137 @@
+#include "protocols/share/linear.h"
+
+#include "protocols/share/scheme.h"
+
+static pl_status require_like(const pl_svec *x, const pl_svec *y, const char *what) {
+    if (pl_svec_is_like(x, y))
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s %zu elements of %s and %zu of %s", what, x->n,
+                   pl_kind_name(x->kind), y->n, pl_kind_name(y->kind));
+}
+
+static pl_status require_bool(const pl_svec *x, const char *what) {
+    if (x->kind == PL_BOOL_64)
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s: it takes 64-bit words", what,
+                   pl_kind_name(x->kind));
+}
+
+/* Checks the party and x, and makes a result of x's shape. */
+static pl_status begin(const pl_party *p, const pl_svec *x, pl_svec *result) {
+    PL_TRY(pl_party_require_compute(p));
+    if (x->n_components != p->scheme->n_components)
+        return pl_fail(PL_INVALID_ARGUMENT, "the vector is not a sharing of scheme %s",
+                       p->scheme->name);
+    return pl_svec_init(result, x->kind, x->n, x->n_components);
+}
+
+typedef void (*binary_kernel)(pl_kind, void *, const void *, const void *, size_t);
+
+static pl_status binary(pl_party *p, const pl_svec *x, const pl_svec *y, binary_kernel kernel,
+                        const char *what, pl_svec *out) {
+    PL_TRY(require_like(x, y, what));
+    pl_svec result;
+    PL_TRY(begin(p, x, &result));
+    for (size_t c = 0; c < x->n_components; c++)
+        kernel(x->kind, result.component[c], x->component[c], y->component[c], x->n);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_add(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    return binary(p, x, y, pl_ring_add, "add", out);
+}
+
+pl_status pl_sub(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    return binary(p, x, y, pl_ring_sub, "subtract", out);
+}
+
+pl_status pl_xor(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    PL_TRY(require_bool(x, "xor"));
+    return binary(p, x, y, pl_ring_add, "xor", out);
+}
+
+pl_status pl_neg(pl_party *p, const pl_svec *x, pl_svec *out) {
+    pl_svec result;
+    PL_TRY(begin(p, x, &result));
+    for (size_t c = 0; c < x->n_components; c++)
+        pl_ring_neg(x->kind, result.component[c], x->component[c], x->n);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_add_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out) {
+    PL_TRY(pl_party_require_compute(p));
+    pl_svec result = {0};
+    PL_TRY(pl_svec_dup(x, &result));
+    p->scheme->add_public(p, &result, constants);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_mul_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out) {
+    pl_svec result;
+    PL_TRY(begin(p, x, &result));
+    for (size_t c = 0; c < x->n_components; c++)
+        pl_ring_mul(x->kind, result.component[c], x->component[c], constants, x->n);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_constant(pl_party *p, pl_kind kind, size_t n, const void *constants, pl_svec *out) {
+    PL_TRY(pl_party_require_compute(p));
+    pl_svec result;
+    PL_TRY(pl_svec_init(&result, kind, n, p->scheme->n_components));
+    p->scheme->add_public(p, &result, constants);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_sum(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
+    if (n_xs == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot add up: no vector is given");
+    for (size_t j = 1; j < n_xs; j++)
+        PL_TRY(require_like(xs[0], xs[j], "add"));
+    pl_svec result;
+    PL_TRY(begin(p, xs[0], &result));
+    for (size_t j = 0; j < n_xs; j++) {
+        for (size_t c = 0; c < result.n_components; c++)
+            pl_ring_add(result.kind, result.component[c], result.component[c], xs[j]->component[c],
+                        result.n);
+    }
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_total(pl_party *p, const pl_svec *x, pl_svec *out) {
+    PL_TRY(pl_party_require_compute(p));
+    pl_svec result;
+    PL_TRY(pl_svec_init(&result, x->kind, 1, x->n_components));
+    for (size_t c = 0; c < x->n_components; c++)
+        pl_ring_total(x->kind, result.component[c], x->component[c], x->n);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+typedef void (*shift_kernel)(uint64_t *, const uint64_t *, unsigned, size_t);
+
+static pl_status shift(pl_party *p, const pl_svec *x, unsigned distance, shift_kernel kernel,
+                       pl_svec *out) {
+    PL_TRY(require_bool(x, "shift"));
+    if (distance > 63)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot shift 64-bit words by %u", distance);
+    pl_svec result;
+    PL_TRY(begin(p, x, &result));
+    for (size_t c = 0; c < x->n_components; c++)
+        kernel(result.component[c], x->component[c], distance, x->n);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_shl(pl_party *p, const pl_svec *x, unsigned distance, pl_svec *out) {
+    return shift(p, x, distance, pl_ring_shl, out);
+}
+
+pl_status pl_shr(pl_party *p, const pl_svec *x, unsigned distance, pl_svec *out) {
+    return shift(p, x, distance, pl_ring_shr, out);
+}

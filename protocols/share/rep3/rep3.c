@@ -1,0 +1,127 @@
+#include "protocols/share/rep3/rep3.h"
+
+#include "protocols/base/secret.h"
+#include "protocols/share/digest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Nonces: which stream of a key is read for what. */
+enum { STREAM_MASK = 1, STREAM_INPUT = 2, STREAM_OPEN = 3 };
+
+size_t pl_rep3_prev(const pl_party *p) {
+    return p->compute[(p->index + 2) % 3];
+}
+
+size_t pl_rep3_next(const pl_party *p) {
+    return p->compute[(p->index + 1) % 3];
+}
+
+/* What each party adds to the keys: one secret per peer, and one for all. A key is good if one
+ * contribution is. */
+typedef struct contribution {
+    uint8_t pair[32], common[32];
+} contribution;
+
+typedef struct key_exchange {
+    contribution sent[3], received[3]; /* by index of the peer */
+} key_exchange;
+
+static pl_status exchange_contributions(pl_party *p, const uint8_t seed[32], key_exchange *x) {
+    for (size_t i = 0; i < 3; i++) {
+        PL_TRY(pl_derive("parley rep3 pair contribution v1", seed, i, x->sent[i].pair));
+        PL_TRY(pl_derive("parley rep3 common contribution v1", seed, 0, x->sent[i].common));
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (i == p->index)
+            continue;
+        PL_TRY(pl_mesh_recv(p->mesh, p->compute[i], &x->received[i], sizeof x->received[i]));
+        PL_TRY(pl_mesh_send(p->mesh, p->compute[i], &x->sent[i], sizeof x->sent[i]));
+    }
+    return pl_mesh_finish(p->mesh);
+}
+
+/* The key that this party shares with the compute party `peer`: both order the contributions by
+ * index. */
+static pl_status pair_streams(pl_party *p, const key_exchange *x, size_t peer, size_t slot) {
+    pl_rep3 *rep3 = p->state;
+    uint8_t both[64], key[PL_DIGEST_BYTES];
+    bool first = p->index < peer;
+    memcpy(both, first ? x->sent[peer].pair : x->received[peer].pair, 32);
+    memcpy(both + 32, first ? x->received[peer].pair : x->sent[peer].pair, 32);
+    pl_status status = pl_digest("parley rep3 pair key v1", both, sizeof both, key);
+    if (pl_is_ok(status))
+        status = pl_prg_new(key, STREAM_MASK, &rep3->mask[slot]);
+    if (pl_is_ok(status))
+        status = pl_prg_new(key, STREAM_INPUT, &rep3->input[slot]);
+    pl_wipe(both, sizeof both);
+    pl_wipe(key, sizeof key);
+    return status;
+}
+
+static pl_status common_stream(pl_party *p, const key_exchange *x) {
+    pl_rep3 *rep3 = p->state;
+    uint8_t all[96], key[PL_DIGEST_BYTES];
+    for (size_t i = 0; i < 3; i++)
+        memcpy(all + 32 * i, i == p->index ? x->sent[i].common : x->received[i].common, 32);
+    pl_status status = pl_digest("parley rep3 common key v1", all, sizeof all, key);
+    if (pl_is_ok(status))
+        status = pl_prg_new(key, STREAM_OPEN, &rep3->open);
+    pl_wipe(all, sizeof all);
+    pl_wipe(key, sizeof key);
+    return status;
+}
+
+static pl_status setup(pl_party *p, const uint8_t seed[32]) {
+    pl_rep3 *rep3;
+    PL_TRY(pl_alloc(1, sizeof *rep3, &rep3));
+    p->state = rep3;
+    for (size_t i = 0; i < 2; i++)
+        PL_TRY(pl_secret_alloc(PL_REP3_CHUNK_BYTES, &rep3->scratch[i]));
+    key_exchange *x;
+    PL_TRY(pl_secret_alloc(sizeof *x, &x));
+    pl_status status;
+    PL_CHECK(status, exchange_contributions(p, seed, x));
+    PL_CHECK(status, pair_streams(p, x, (p->index + 2) % 3, 0));
+    PL_CHECK(status, pair_streams(p, x, (p->index + 1) % 3, 1));
+    PL_CHECK(status, common_stream(p, x));
+out:
+    /* The mesh borrows x until it is told that the session is dead. */
+    status = pl_party_settle(p, status);
+    pl_secret_free(x, sizeof *x);
+    return status;
+}
+
+static void teardown(pl_party *p) {
+    pl_rep3 *rep3 = p->state;
+    for (size_t i = 0; i < 2; i++) {
+        pl_prg_free(rep3->mask[i]);
+        pl_prg_free(rep3->input[i]);
+        pl_secret_free(rep3->scratch[i], PL_REP3_CHUNK_BYTES);
+    }
+    pl_prg_free(rep3->open);
+    free(rep3);
+    p->state = NULL;
+}
+
+/* A public element goes into x_0, which P_0 holds first and P_2 holds second. */
+static void add_public(pl_party *p, pl_svec *x, const void *constants) {
+    if (p->index == 0)
+        pl_ring_add(x->kind, x->component[0], x->component[0], constants, x->n);
+    if (p->index == 2)
+        pl_ring_add(x->kind, x->component[1], x->component[1], constants, x->n);
+}
+
+const pl_scheme pl_scheme_rep3 = {
+    .name = "rep3",
+    .n_compute = 3,
+    .n_components = 2,
+    .setup = setup,
+    .teardown = teardown,
+    .input = pl_rep3_input,
+    .add_public = add_public,
+    .mul = pl_rep3_mul,
+    .split_sum = pl_rep3_split_sum,
+    .split_xor = pl_rep3_split_xor,
+    .open = pl_rep3_open,
+};

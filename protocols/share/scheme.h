@@ -1,0 +1,85 @@
+/* Scheme: what a secret sharing has to provide. Private to share/: programs use party.h, linear.h
+ * and protocols/mpc.
+ *
+ * A scheme is linear: adding vectors, and multiplying by a public element, is done component by
+ * component, in linear.c. Everything else goes through this table. share/README.md says how to add
+ * a scheme.
+ *
+ * The functions are called with arguments that party.c and open.c have checked: shapes fit, outputs
+ * are zero vectors of the right shape that alias no input. A failure ends the session
+ * (pl_party_settle). */
+#ifndef PL_SHARE_SCHEME_H
+#define PL_SHARE_SCHEME_H
+
+#include "protocols/base/prg.h"
+#include "protocols/share/party.h"
+
+#define PL_COMPUTE_MAX 8
+#define PL_NO_INDEX SIZE_MAX
+
+struct pl_scheme {
+    const char *name;
+    size_t n_compute;
+    size_t n_components;
+
+    /* setup agrees on keys and fills p->state; teardown releases it, half-built too. Compute
+     * parties only. */
+    pl_status (*setup)(pl_party *p, const uint8_t seed[32]);
+    void (*teardown)(pl_party *p);
+
+    /* input runs at the owner and at the compute parties. out is NULL at an owner outside the
+     * compute set. */
+    pl_status (*input)(pl_party *p, size_t owner_rank, const void *values, pl_kind kind, size_t n,
+                       pl_svec *out);
+    /* add_public adds public elements to x in place: local. */
+    void (*add_public)(pl_party *p, pl_svec *x, const void *constants);
+    /* mul multiplies in the ring of the kind: PL_BOOL_64 is AND. */
+    pl_status (*mul)(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
+
+    /* Bit conversions. split_sum: x in Z_2^64 becomes boolean u, v with u + v = x mod 2^64.
+     * split_xor: bit 0 of every word becomes u, v in {0, 1} of an arithmetic ring with u XOR v =
+     * the bit. */
+    pl_status (*split_sum)(pl_party *p, const pl_svec *x, pl_svec *u, pl_svec *v);
+    pl_status (*split_xor)(pl_party *p, const pl_svec *bits, pl_svec *u, pl_svec *v);
+
+    /* open runs at the compute parties (x) and at the recipients (out_values, n elements, else
+     * NULL). */
+    pl_status (*open)(pl_party *p, const pl_svec *x, pl_kind kind, size_t n, uint64_t recipients,
+                      void *out_values);
+
+    /* check, when there is one, runs at compute parties before every opening, and fails with
+     * PROTOCOL if anybody cheated since the last one: the place for security against malicious
+     * parties. */
+    pl_status (*check)(pl_party *p);
+};
+
+struct pl_party {
+    pl_mesh *mesh; /* borrowed */
+    const pl_scheme *scheme;
+    size_t rank, n_parties;
+    size_t compute[PL_COMPUTE_MAX], n_compute; /* index -> rank */
+    size_t index;                              /* of this party in compute, or PL_NO_INDEX */
+    pl_prg *own; /* randomness of this party alone: seeds of its inputs */
+    void *state; /* the scheme's */
+};
+
+extern const pl_scheme pl_scheme_plain, pl_scheme_rep3;
+
+/* pl_scheme_find gives the scheme of that name; NULL: none. */
+const pl_scheme *pl_scheme_find(const char *name);
+
+/* pl_party_settle returns status; a failure makes the mesh forget its buffers and ends the session.
+ */
+PL_STATUS pl_party_settle(pl_party *p, pl_status status);
+
+/* pl_party_require_compute: INVALID_ARGUMENT at a party that does not compute. */
+PL_STATUS pl_party_require_compute(const pl_party *p);
+
+/* The index of a rank among the compute parties, or PL_NO_INDEX. */
+size_t pl_party_index_of(const pl_party *p, size_t rank);
+
+static inline bool pl_recipients_has(uint64_t recipients, size_t rank) {
+    return (recipients >> rank & 1) != 0;
+}
+
+#endif

@@ -1,0 +1,113 @@
+#include "protocols/share/svec.h"
+
+#include "protocols/base/secret.h"
+
+#include <string.h>
+
+pl_status pl_svec_init(pl_svec *out, pl_kind kind, size_t n, size_t n_components) {
+    *out = (pl_svec){0};
+    if (!pl_kind_is_valid(kind) || n_components > PL_COMPONENTS_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "no secret vector has %zu components of ring %d",
+                       n_components, (int)kind);
+    size_t bytes;
+    if (__builtin_mul_overflow(n, pl_kind_bytes(kind), &bytes))
+        return pl_fail(PL_LIMIT, "a secret vector of %zu elements is too long", n);
+    pl_svec vec = {.kind = kind, .n = n};
+    for (; vec.n_components < n_components; vec.n_components++) {
+        pl_status status = pl_secret_alloc(bytes, &vec.component[vec.n_components]);
+        if (!pl_is_ok(status)) {
+            pl_svec_done(&vec);
+            return status;
+        }
+    }
+    *out = vec;
+    return PL_OK;
+}
+
+void pl_svec_done(pl_svec *vec) {
+    if (vec == NULL)
+        return;
+    for (size_t c = 0; c < vec->n_components; c++)
+        pl_secret_free(vec->component[c], pl_svec_bytes(vec));
+    *vec = (pl_svec){0};
+}
+
+void pl_svec_take(pl_svec *out, pl_svec *from) {
+    pl_svec_done(out);
+    *out = *from;
+    *from = (pl_svec){0};
+}
+
+size_t pl_svec_bytes(const pl_svec *x) {
+    return x->n * pl_kind_bytes(x->kind);
+}
+
+bool pl_svec_is_like(const pl_svec *x, const pl_svec *y) {
+    return x->kind == y->kind && x->n == y->n && x->n_components == y->n_components;
+}
+
+pl_status pl_svec_dup(const pl_svec *x, pl_svec *out) {
+    return pl_slice(x, 0, x->n, out);
+}
+
+pl_status pl_slice(const pl_svec *x, size_t begin, size_t n, pl_svec *out) {
+    if (begin > x->n || n > x->n - begin)
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "cannot slice %zu elements from %zu on: the vector has %zu", n, begin, x->n);
+    pl_svec result;
+    PL_TRY(pl_svec_init(&result, x->kind, n, x->n_components));
+    size_t width = pl_kind_bytes(x->kind);
+    for (size_t c = 0; c < x->n_components; c++)
+        memcpy(result.component[c], (const uint8_t *)x->component[c] + begin * width, n * width);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+static pl_status concat_length(const pl_svec *const *xs, size_t n_xs, size_t *out_n) {
+    if (n_xs == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot concatenate: no vector is given");
+    *out_n = 0;
+    for (size_t j = 0; j < n_xs; j++) {
+        if (xs[j]->kind != xs[0]->kind || xs[j]->n_components != xs[0]->n_components)
+            return pl_fail(PL_INVALID_ARGUMENT,
+                           "cannot concatenate: vector %zu is of another ring than the first",
+                           j + 1);
+        if (__builtin_add_overflow(*out_n, xs[j]->n, out_n))
+            return pl_fail(PL_LIMIT, "cannot concatenate: the result is too long");
+    }
+    return PL_OK;
+}
+
+pl_status pl_concat(const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
+    size_t n;
+    PL_TRY(concat_length(xs, n_xs, &n));
+    pl_svec result;
+    PL_TRY(pl_svec_init(&result, xs[0]->kind, n, xs[0]->n_components));
+    size_t at = 0;
+    for (size_t j = 0; j < n_xs; j++) {
+        for (size_t c = 0; c < result.n_components; c++)
+            memcpy((uint8_t *)result.component[c] + at, xs[j]->component[c], pl_svec_bytes(xs[j]));
+        at += pl_svec_bytes(xs[j]);
+    }
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_gather(const pl_svec *x, const size_t *positions, size_t n, pl_svec *out) {
+    for (size_t i = 0; i < n; i++) {
+        if (positions[i] >= x->n)
+            return pl_fail(PL_INVALID_ARGUMENT, "cannot gather element %zu: the vector has %zu",
+                           positions[i], x->n);
+    }
+    pl_svec result;
+    PL_TRY(pl_svec_init(&result, x->kind, n, x->n_components));
+    size_t width = pl_kind_bytes(x->kind);
+    for (size_t c = 0; c < x->n_components; c++) {
+        const uint8_t *from = x->component[c];
+        uint8_t *to = result.component[c];
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + i * width, from + positions[i] * width, width);
+    }
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
