@@ -62,7 +62,7 @@ static pl_status read_scheduler(pl_config *c, const pl_yaml *root) {
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_text(map, "address", NULL, &c->scheduler_address));
     PL_TRY(path_of(c, map, "certificate", &path));
-    pl_status status = pl_wrap(pl_file_read(path, 65536, &c->scheduler_roots),
+    pl_status status = pl_wrap(pl_text_file_read(path, 65536, &c->scheduler_roots),
                                "the scheduler's pinned certificate");
     free(path);
     return status;

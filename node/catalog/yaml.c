@@ -186,7 +186,7 @@ pl_status pl_yaml_parse(const char *file, pl_view text, pl_yaml **out) {
     return status;
 }
 
-pl_status pl_file_read(const char *path, size_t bytes_max, pl_bytes *out) {
+pl_status pl_text_file_read(const char *path, size_t bytes_max, pl_bytes *out) {
     FILE *file = fopen(path, "rbe");
     if (file == NULL)
         return pl_fail(errno == ENOENT ? PL_NOT_FOUND : PL_IO, "cannot open %s: %s", path,
@@ -209,7 +209,7 @@ pl_status pl_file_read(const char *path, size_t bytes_max, pl_bytes *out) {
 
 pl_status pl_yaml_load(const char *path, pl_yaml **out) {
     pl_bytes text;
-    PL_TRY(pl_file_read(path, FILE_BYTES_MAX, &text));
+    PL_TRY(pl_text_file_read(path, FILE_BYTES_MAX, &text));
     pl_status status = pl_yaml_parse(path, pl_bytes_view(&text), out);
     pl_bytes_done(&text);
     return status;

@@ -25,8 +25,8 @@ PL_STATUS pl_yaml_parse(const char *file, pl_view text, pl_yaml **out);
 PL_STATUS pl_yaml_load(const char *path, pl_yaml **out);
 void pl_yaml_free(pl_yaml *root);
 
-/* pl_file_read reads a whole file. NOT_FOUND, IO, LIMIT (larger than bytes_max). */
-PL_STATUS pl_file_read(const char *path, size_t bytes_max, pl_bytes *out);
+/* pl_text_file_read reads a whole file. NOT_FOUND, IO, LIMIT (larger than bytes_max). */
+PL_STATUS pl_text_file_read(const char *path, size_t bytes_max, pl_bytes *out);
 
 /* An error at a node: INVALID_ARGUMENT "<file>:<line>: <message>". */
 PL_STATUS pl_yaml_fault(const pl_yaml *node, const char *format, ...) PL_PRINTF(2, 3);

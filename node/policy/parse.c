@@ -192,7 +192,7 @@ static pl_status verify_file(const char *path, const char *org, pl_view spki, pl
     char sig_path[1200];
     pl_bytes signature = {0}, body = {0};
     signature_path(path, sig_path);
-    pl_status status = pl_file_read(sig_path, 2 * POLICY_BYTES_MAX, &signature);
+    pl_status status = pl_text_file_read(sig_path, 2 * POLICY_BYTES_MAX, &signature);
     if (pl_status_code(status) == PL_NOT_FOUND) {
         pl_status_done(&status);
         return pl_fail(
@@ -214,7 +214,7 @@ static pl_status verify_file(const char *path, const char *org, pl_view spki, pl
 
 pl_status pl_policy_load(const char *path, const char *org, pl_view spki, pl_policy **out) {
     pl_bytes text;
-    PL_TRY(pl_wrap(pl_file_read(path, POLICY_BYTES_MAX, &text), "cannot read the policy"));
+    PL_TRY(pl_wrap(pl_text_file_read(path, POLICY_BYTES_MAX, &text), "cannot read the policy"));
     pl_status status = verify_file(path, org, spki, pl_bytes_view(&text));
     if (pl_is_ok(status))
         status = pl_policy_parse(path, org, pl_bytes_view(&text), out);
@@ -240,7 +240,7 @@ pl_status pl_policy_sign(const char *path, const pl_key *key, const char *org) {
     char sig_path[1200];
     pl_bytes text, signature = {0};
     pl_policy *policy = NULL;
-    PL_TRY(pl_wrap(pl_file_read(path, POLICY_BYTES_MAX, &text), "cannot read the policy"));
+    PL_TRY(pl_wrap(pl_text_file_read(path, POLICY_BYTES_MAX, &text), "cannot read the policy"));
     signature_path(path, sig_path);
     pl_status status = pl_policy_parse(path, org, pl_bytes_view(&text), &policy);
     if (pl_is_ok(status))
