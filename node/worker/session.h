@@ -1,0 +1,13 @@
+/* Mode `session`: one party's part in one session. Descriptor 3 is the control socket to parleyd
+ * (framed SessionControl in, WorkerMessage out); descriptor 4 brings the connections that parleyd
+ * accepted (node/link/fd.h).
+ *
+ * Order: start read -> links up, charter digest echoed both ways -> inputs shared, computed -> all
+ * ready -> OPENING recorded by parleyd -> all recorded -> opened -> disclosures exchanged -> end.
+ * Before agree_opening returns nothing has been opened. */
+#ifndef PL_NODE_WORKER_SESSION_H
+#define PL_NODE_WORKER_SESSION_H
+
+int pl_worker_session(void); /* exit code */
+
+#endif
