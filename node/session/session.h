@@ -1,8 +1,9 @@
-/* Session kinds: everything that depends on what a session computes, behind one interface. A node never asks which kind
- * it runs: it plans, explains, loads and runs through pl_session_kind.
+/* Session kinds: everything that depends on what a session computes, behind one interface. A node
+ * never asks which kind it runs: it plans, explains, loads and runs through pl_session_kind.
  *
- * The functions run in different processes: plan and explain in the sandboxed planning child, load in the source child
- * (it alone sees rows), run in the session's worker. None of them reads a clock, a file or the environment. */
+ * The functions run in different processes: plan and explain in the sandboxed planning child, load
+ * in the source child (it alone sees rows), run in the session's worker. None of them reads a
+ * clock, a file or the environment. */
 #ifndef PL_SESSION_SESSION_H
 #define PL_SESSION_SESSION_H
 
@@ -34,43 +35,46 @@ struct pl_session_run {
     size_t own_rank;
     const Parley__V1__Party *const *parties; /* index = rank in the mesh */
     size_t n_parties;
-    const Parley__V1__InputVector *const *inputs; /* this party's own, as load made them; if it is an owner */
+    const Parley__V1__InputVector *const
+        *inputs; /* this party's own, as load made them; if it is an owner */
     size_t n_inputs;
-    /* Called by the kind exactly once, before the first pl_open: makes OPENING durable and exchanges ready. */
+    /* Called by the kind exactly once, before the first pl_open: makes OPENING durable and
+     * exchanges ready. */
     pl_status (*agree_opening)(pl_session_run *run);
-    void *ctx;                             /* the caller's */
+    void *ctx;                            /* the caller's */
     Parley__V1__ResultTable **out_result; /* written at recipients only; the caller frees it */
 };
 
 typedef struct pl_session_kind {
     const char *name;
 
-    /* plan compiles the task: parse, check, choose rings, list flows and openings, cost. Deterministic to the byte: the
-     * same task, datasets and members give the same packed Plan at every node.
-     * Defaults: no recipients: the proposer. No compute parties: the proposer first, then the owners, then the other
-     * members, each group sorted by name; the first three.
-     * Errors: INVALID_ARGUMENT, UNSUPPORTED (construct and position named), NOT_FOUND, LIMIT, OUT_OF_RANGE. */
+    /* plan compiles the task: parse, check, choose rings, list flows and openings, cost.
+     * Deterministic to the byte: the same task, datasets and members give the same packed Plan at
+     * every node. Defaults: no recipients: the proposer. No compute parties: the proposer first,
+     * then the owners, then the other members, each group sorted by name; the first three. Errors:
+     * INVALID_ARGUMENT, UNSUPPORTED (construct and position named), NOT_FOUND, LIMIT, OUT_OF_RANGE.
+     */
     pl_status (*plan)(const pl_plan_context *context, const Parley__V1__Task *task,
                       Parley__V1__Plan **out);
 
     /* explain appends text for people: steps, parties, who learns what, cost. */
     pl_status (*explain)(const Parley__V1__Plan *plan, pl_buf *out);
 
-    /* load computes one owner's inputs in the clear from its source (fd: borrowed). out is an initialised message; its
-     * vectors, rows and version are filled on success.
-     * query: one vector of n_cells elements per moment, in the order of QueryPlan.moments; ring 64: 8 bytes each, ring
-     *        128: 16 bytes, little-endian two's complement.
-     * bench: no inputs: UNSUPPORTED. */
+    /* load computes one owner's inputs in the clear from its source (fd: borrowed). out is an
+     * initialised message; its vectors, rows and version are filled on success. query: one vector
+     * of n_cells elements per moment, in the order of QueryPlan.moments; ring 64: 8 bytes each,
+     * ring 128: 16 bytes, little-endian two's complement. bench: no inputs: UNSUPPORTED. */
     pl_status (*load)(const Parley__V1__SourceRequest *request, int fd,
                       Parley__V1__SourceReply *out);
 
     /* run takes this party's part in the protocol. Every party of the mesh calls it.
-     * Errors: PEER_LOST, TIMEOUT, PROTOCOL (the session is dead afterwards); INVALID_ARGUMENT; OUT_OF_RANGE and the like
-     * from finishing the result, at recipients only. */
+     * Errors: PEER_LOST, TIMEOUT, PROTOCOL (the session is dead afterwards); INVALID_ARGUMENT;
+     * OUT_OF_RANGE and the like from finishing the result, at recipients only. */
     pl_status (*run)(pl_session_run *run);
 } pl_session_kind;
 
-/* pl_session_kind_find gives the kind of that name ("query", "bench"); NULL: none. Static: never freed. */
+/* pl_session_kind_find gives the kind of that name ("query", "bench"); NULL: none. Static: never
+ * freed. */
 const pl_session_kind *pl_session_kind_find(const char *name);
 
 #endif

@@ -6,11 +6,11 @@
 #define PL_SQL_ANALYZE_H
 
 #include "node/sql/expr.h"
+#include "node/sql/plan.h"
 #include "node/sql/table.h"
 
 #define PL_SQL_NODES_MAX                                                                           \
     4096 /* of all expressions of one query together, after IN and BETWEEN are written out */
-#define PL_SQL_MOMENTS_MAX 64
 
 typedef struct pl_scope {
     const pl_sql *sql;

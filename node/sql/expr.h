@@ -42,4 +42,7 @@ PL_STATUS pl_expr_compare(const char *op, pl_expr *a, pl_expr *b, pl_expr **out)
 /* pl_expr_want_bool makes *expr boolean (a quoted literal, NULL) or fails naming clause. */
 PL_STATUS pl_expr_want_bool(pl_expr **expr, const char *clause);
 
+/* pl_expr_print appends the expression as SQL, for people. */
+void pl_expr_print(const pl_expr *expr, pl_buf *out);
+
 #endif

@@ -9,6 +9,7 @@
 #define PL_SQL_CELLS_MAX 65536
 #define PL_SQL_KEYS_MAX 8
 #define PL_SQL_OUTPUTS_MAX 64
+#define PL_SQL_MOMENTS_MAX 64
 
 /* pl_sql_plan parses and compiles; out->cohort is left 0, for the caller to set. The caller frees
  * *out. What a cell is: one combination of declared values of the GROUP BY columns, in the order
