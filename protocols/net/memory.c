@@ -153,8 +153,9 @@ static void hub_free(hub *h) {
         pthread_mutex_destroy(&h->beds[i].lock);
     }
     for (size_t i = 0; h->pipes != NULL && i < h->n * h->n; i++) {
+        size_t used = atomic_load(&h->pipes[i].written);
         if (h->pipes[i].data != NULL)
-            pl_wipe(h->pipes[i].data, PIPE_BYTES);
+            pl_wipe(h->pipes[i].data, used < PIPE_BYTES ? used : PIPE_BYTES);
         free(h->pipes[i].data);
     }
     free(h->pipes);

@@ -47,10 +47,12 @@ pl_cost pl_cost_open(pl_kind kind, size_t n, size_t n_recipients_inside,
                      size_t n_recipients_outside) {
     uint64_t full =
         bytes_of(kind, n) + PL_DIGEST_BYTES; /* one component, the digest of the other */
-    uint64_t bytes = n_recipients_outside * full;
-    if (n_recipients_inside >= 1)
-        bytes += full; /* from the party before the recipient */
-    if (n_recipients_inside >= 2)
-        bytes += UINT64_C(2) * PL_DIGEST_BYTES; /* it also stands after another recipient */
-    return (pl_cost){1, bytes};
+    uint64_t digests = UINT64_C(2) * PL_DIGEST_BYTES;
+    uint64_t inside = 0;
+    if (n_recipients_inside ==
+        1) /* the party before the recipient sends full, the one after it digests */
+        inside = full > digests ? full : digests;
+    if (n_recipients_inside >= 2) /* somebody stands before one and after another */
+        inside = full + digests;
+    return (pl_cost){1, n_recipients_outside * full + inside};
 }
