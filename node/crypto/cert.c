@@ -4,9 +4,15 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+/* A certificate and nothing after it. */
 static X509 *parse(pl_view der) {
     const uint8_t *cursor = der.data;
-    return d2i_X509(NULL, &cursor, (long)der.len);
+    X509 *cert = d2i_X509(NULL, &cursor, (long)der.len);
+    if (cert != NULL && cursor != der.data + der.len) {
+        X509_free(cert);
+        return NULL;
+    }
+    return cert;
 }
 
 static pl_status to_der(X509 *cert, pl_bytes *out) {
@@ -126,20 +132,34 @@ pl_status pl_cert_from_pem(pl_view pem, pl_bytes *out_der) {
     return status;
 }
 
-pl_status pl_cert_check(pl_view der, pl_view root_der, int64_t now) {
+static pl_status check_issued(X509 *cert, X509 *root) {
+    if (cert == NULL || root == NULL)
+        return unreadable();
+    if (X509_verify(cert, X509_get0_pubkey(root)) != 1)
+        return pl_fail(PL_UNAUTHENTICATED,
+                       "the certificate was not issued by the organisation's root");
+    return PL_OK;
+}
+
+pl_status pl_cert_check_issued(pl_view der, pl_view root_der) {
     X509 *cert = parse(der), *root = parse(root_der);
+    pl_status status = check_issued(cert, root);
+    X509_free(root);
+    X509_free(cert);
+    return status;
+}
+
+pl_status pl_cert_check(pl_view der, pl_view root_der, int64_t now) {
+    PL_TRY(pl_cert_check_issued(der, root_der));
+    X509 *cert = parse(der);
     time_t at = (time_t)now;
     pl_status status = PL_OK;
-    if (cert == NULL || root == NULL)
+    if (cert == NULL)
         status = unreadable();
-    else if (X509_verify(cert, X509_get0_pubkey(root)) != 1)
-        status = pl_fail(PL_UNAUTHENTICATED,
-                         "the certificate was not issued by the organisation's root");
-    else if (X509_cmp_time(X509_get0_notBefore(cert), &at) > 0)
+    else if (X509_cmp_time(X509_get0_notBefore(cert), &at) >= 0)
         status = pl_fail(PL_UNAUTHENTICATED, "the certificate is not valid yet");
-    else if (X509_cmp_time(X509_get0_notAfter(cert), &at) < 0)
+    else if (X509_cmp_time(X509_get0_notAfter(cert), &at) <= 0)
         status = pl_fail(PL_UNAUTHENTICATED, "the certificate has expired");
-    X509_free(root);
     X509_free(cert);
     return status;
 }

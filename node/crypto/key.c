@@ -119,3 +119,14 @@ pl_status pl_key_id(pl_view public_key, uint8_t out[32]) {
     pl_digest("key-id", public_key, out);
     return PL_OK;
 }
+
+pl_status pl_key_check_signing(pl_view spki) {
+    const uint8_t *cursor = spki.data;
+    char group[32] = "";
+    EVP_PKEY *evp = d2i_PUBKEY(NULL, &cursor, (long)spki.len);
+    bool ok = evp != NULL && cursor == spki.data + spki.len && EVP_PKEY_is_a(evp, "EC") &&
+              EVP_PKEY_get_group_name(evp, group, sizeof group, NULL) == 1 &&
+              strcmp(group, "prime256v1") == 0;
+    EVP_PKEY_free(evp);
+    return ok ? PL_OK : pl_fail(PL_UNAUTHENTICATED, "it is no P-256 public key");
+}

@@ -27,6 +27,9 @@ PL_STATUS pl_key_seal_public(const pl_key *key, uint8_t out[PL_SEAL_KEY_BYTES]);
 /* pl_key_id: SHA-256 of a public key's bytes. */
 PL_STATUS pl_key_id(pl_view public_key, uint8_t out[32]);
 
+/* pl_key_check_signing: spki is a public key of suite 1 (P-256), UNAUTHENTICATED otherwise. */
+PL_STATUS pl_key_check_signing(pl_view spki);
+
 /* For the modules of this folder: the OpenSSL key, borrowed. */
 struct evp_pkey_st *pl_key_evp(const pl_key *key);
 

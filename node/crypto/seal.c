@@ -169,10 +169,13 @@ static pl_status open_sealed(const pl_key *key, const Parley__V1__Sealed *m,
     pl_wipe(secret, sizeof secret);
     pl_wipe(&keys, sizeof keys);
     EVP_PKEY_free(peer);
-    if (pl_is_ok(status))
+    if (pl_is_ok(status)) {
         *out = plain;
-    else
-        pl_bytes_done(&plain);
+        return status;
+    }
+    if (plain.data != NULL)
+        pl_wipe(plain.data, plain.len); /* decrypted, but not authenticated: nobody may see it */
+    pl_bytes_done(&plain);
     return status;
 }
 
