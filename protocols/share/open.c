@@ -9,6 +9,8 @@ static pl_status check_opening(const pl_party *p, const pl_svec *x, pl_kind kind
         return pl_fail(PL_INVALID_ARGUMENT, "a recipient is named that is not in the session");
     if (!pl_kind_is_valid(kind))
         return pl_fail(PL_INVALID_ARGUMENT, "there is no ring %d", (int)kind);
+    if (n > PL_ELEMENTS_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "%zu elements are too many", n);
     if (pl_recipients_has(recipients, p->rank) && out_values == NULL && n != 0)
         return pl_fail(PL_INVALID_ARGUMENT, "recipient %zu gives no memory for the values",
                        p->rank);

@@ -124,13 +124,15 @@ pl_status pl_party_settle(pl_party *p, pl_status status) {
 
 /* ---- operations ---- */
 
-static pl_status check_input(const pl_party *p, size_t owner_rank, pl_kind kind, const void *values,
-                             const pl_svec *out) {
+static pl_status check_input(const pl_party *p, size_t owner_rank, pl_kind kind, size_t n,
+                             const void *values, const pl_svec *out) {
     if (owner_rank >= p->n_parties)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot take an input: the session has no rank %zu",
                        owner_rank);
     if (!pl_kind_is_valid(kind))
         return pl_fail(PL_INVALID_ARGUMENT, "cannot take an input: there is no ring %d", (int)kind);
+    if (n > PL_ELEMENTS_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot take an input: %zu elements are too many", n);
     if ((values != NULL) != (p->rank == owner_rank))
         return pl_fail(PL_INVALID_ARGUMENT,
                        "cannot take the input of rank %zu: the values are given "
@@ -143,7 +145,7 @@ static pl_status check_input(const pl_party *p, size_t owner_rank, pl_kind kind,
 
 pl_status pl_input(pl_party *p, size_t owner_rank, pl_kind kind, size_t n, const void *values,
                    pl_svec *out) {
-    PL_TRY(check_input(p, owner_rank, kind, values, out));
+    PL_TRY(check_input(p, owner_rank, kind, n, values, out));
     if (!pl_party_computes(p)) {
         if (p->rank != owner_rank)
             return PL_OK;

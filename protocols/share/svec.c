@@ -9,9 +9,9 @@ pl_status pl_svec_init(pl_svec *out, pl_kind kind, size_t n, size_t n_components
     if (!pl_kind_is_valid(kind) || n_components > PL_COMPONENTS_MAX)
         return pl_fail(PL_INVALID_ARGUMENT, "no secret vector has %zu components of ring %d",
                        n_components, (int)kind);
-    size_t bytes;
-    if (__builtin_mul_overflow(n, pl_kind_bytes(kind), &bytes))
+    if (n > PL_ELEMENTS_MAX)
         return pl_fail(PL_LIMIT, "a secret vector of %zu elements is too long", n);
+    size_t bytes = n * pl_kind_bytes(kind);
     pl_svec vec = {.kind = kind, .n = n};
     for (; vec.n_components < n_components; vec.n_components++) {
         pl_status status = pl_secret_alloc(bytes, &vec.component[vec.n_components]);
@@ -72,7 +72,8 @@ static pl_status concat_length(const pl_svec *const *xs, size_t n_xs, size_t *ou
             return pl_fail(PL_INVALID_ARGUMENT,
                            "cannot concatenate: vector %zu is of another ring than the first",
                            j + 1);
-        if (__builtin_add_overflow(*out_n, xs[j]->n, out_n))
+        *out_n += xs[j]->n;
+        if (*out_n > PL_ELEMENTS_MAX)
             return pl_fail(PL_LIMIT, "cannot concatenate: the result is too long");
     }
     return PL_OK;

@@ -10,6 +10,7 @@
 #include "protocols/ring/ring.h"
 
 #define PL_COMPONENTS_MAX 4
+#define PL_ELEMENTS_MAX ((size_t)1 << 40) /* of one vector: lengths in bytes never overflow */
 
 typedef struct pl_svec {
     pl_kind kind;

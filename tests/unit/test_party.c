@@ -52,7 +52,7 @@ static void vectors_that_do_not_fit(void **state) {
     fixture_fails(pl_concat((const pl_svec *[]){&x, &b}, 2, &out), PL_INVALID_ARGUMENT, "vector 2");
     fixture_fails(pl_concat(NULL, 0, &out), PL_INVALID_ARGUMENT, "no vector");
     fixture_fails(pl_svec_init(&out, PL_ARITH_128, SIZE_MAX / 8, 2), PL_LIMIT, "too long");
-    fixture_fails(pl_svec_init(&out, PL_ARITH_64, SIZE_MAX / 8, 2), PL_LIMIT, "no memory");
+    fixture_fails(pl_svec_init(&out, PL_ARITH_64, PL_ELEMENTS_MAX + 1, 2), PL_LIMIT, "too long");
     fixture_fails(pl_svec_init(&out, PL_ARITH_64, 1, 5), PL_INVALID_ARGUMENT, "5 components");
     assert_int_equal(out.n_components, 0);
     pl_svec_done(&x);
@@ -102,6 +102,9 @@ static pl_status refused_inputs_and_openings(pl_party *p, const pl_svec *x) {
     PL_TRY(refused(pl_input(p, 9, PL_ARITH_64, 3, NULL, &v), "no rank 9"));
     PL_TRY(refused(pl_input(p, 0, (pl_kind)7, 3, rank == 0 ? values : NULL, &v), "no ring 7"));
     PL_TRY(refused(pl_input(p, 0, PL_ARITH_64, 3, rank == 0 ? NULL : values, &v), "by the owner"));
+    PL_TRY(refused(pl_input(p, 0, PL_ARITH_64, PL_ELEMENTS_MAX + 1, rank == 0 ? values : NULL, &v),
+                   "are too many"));
+    PL_TRY(refused(pl_open(p, x, PL_ARITH_64, SIZE_MAX, 1, "it", out), "are too many"));
     PL_TRY(refused(pl_open(p, x, PL_ARITH_64, 3, 0, "nothing", out), "open nothing: no recipient"));
     PL_TRY(refused(pl_open(p, x, PL_ARITH_64, 3, 16, "it", out), "not in the session"));
     PL_TRY(refused(pl_open(p, x, PL_ARITH_64, 3, 1, NULL, out), "no reason"));

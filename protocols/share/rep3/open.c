@@ -133,10 +133,8 @@ static pl_status exchange(pl_party *p, const pl_svec *x, pl_kind kind, uint64_t 
 pl_status pl_rep3_open(pl_party *p, const pl_svec *x, pl_kind kind, size_t n, uint64_t recipients,
                        void *out_values) {
     pl_svec fresh = {0};
-    opening o = {0};
+    opening o = {.bytes = n * pl_kind_bytes(kind)};
     pl_status status = PL_OK;
-    if (__builtin_mul_overflow(n, pl_kind_bytes(kind), &o.bytes))
-        return pl_fail(PL_LIMIT, "a vector of %zu elements is too long", n);
     if (pl_party_computes(p) && any_outside(p, recipients)) {
         PL_CHECK(status, pl_svec_dup(x, &fresh));
         PL_CHECK(status, share_afresh(p, &fresh));

@@ -1,0 +1,127 @@
+/* Every allocation of every party fails once, in turn: the run ends with LIMIT, nobody hangs, and
+ * nothing is leaked or used after it was freed (AddressSanitizer watches). Wrong if the failures do
+ * not happen (they are counted). The linker puts the two wrappers below in the place of pl_alloc
+ * and pl_secret_alloc. */
+#include "protocols/base/secret.h"
+#include "tests/unit/party_fixture.h"
+
+#include <stdio.h>
+
+pl_status __real_pl_alloc(size_t n, size_t size, void *out_ptr);
+pl_status __real_pl_secret_alloc(size_t len, void *out_ptr);
+pl_status __wrap_pl_alloc(size_t n, size_t size, void *out_ptr);
+pl_status __wrap_pl_secret_alloc(size_t len, void *out_ptr);
+
+/* Allocations until one fails, in this thread; negative: none does. */
+static _Thread_local long countdown = -1;
+
+static bool fails_now(void) {
+    return countdown >= 0 && countdown-- == 0;
+}
+
+pl_status __wrap_pl_alloc(size_t n, size_t size, void *out_ptr) {
+    return fails_now() ? pl_fail(PL_LIMIT, "no memory, says the test")
+                       : __real_pl_alloc(n, size, out_ptr);
+}
+
+pl_status __wrap_pl_secret_alloc(size_t len, void *out_ptr) {
+    return fails_now() ? pl_fail(PL_LIMIT, "no memory, says the test")
+                       : __real_pl_secret_alloc(len, out_ptr);
+}
+
+typedef struct failure {
+    const fixture_set *set;
+    size_t rank;
+    long at;
+    bool happened; /* written by the thread of rank */
+} failure;
+
+static const uint64_t values[5] = {1, 2, 3, 4, 5};
+
+static pl_status work(pl_party *p, pl_svec *x, pl_svec *y) {
+    size_t rank = pl_party_rank(p);
+    PL_TRY(pl_input(p, 3, PL_ARITH_64, 5, rank == 3 ? values : NULL, x));
+    PL_TRY(pl_input(p, 0, PL_ARITH_64, 5, rank == 0 ? values : NULL, y));
+    if (pl_party_computes(p)) {
+        PL_TRY(pl_mul(p, x, y, y));
+        PL_TRY(pl_less_than_public(p, x, values, PL_ARITH_64, x));
+        PL_TRY(pl_sum(p, (const pl_svec *[]){x, y}, 2, x));
+        PL_TRY(pl_concat((const pl_svec *[]){x, y}, 2, x));
+        PL_TRY(pl_gather(x, (const size_t[]){1, 2, 3, 4, 5}, 5, x));
+        PL_TRY(pl_mul_public(p, x, values, x));
+        PL_TRY(pl_add_public(p, x, values, x));
+    }
+    uint64_t out[5];
+    return pl_open(p, x, PL_ARITH_64, 5, 0x9, "a test", out);
+}
+
+static pl_status body(size_t rank, pl_mesh *mesh, void *ctx) {
+    failure *f = ctx;
+    if (rank == f->rank)
+        countdown = f->at;
+    pl_party *p = NULL;
+    pl_svec x = {0}, y = {0};
+    pl_status status = fixture_party(f->set, rank, mesh, &p);
+    if (pl_is_ok(status))
+        status = work(p, &x, &y);
+    if (rank == f->rank)
+        f->happened = countdown < 0;
+    countdown = -1;
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    pl_party_free(p);
+    return status;
+}
+
+static size_t fail_each(const fixture_set *set, size_t rank) {
+    failure f = {.set = set, .rank = rank, .happened = true};
+    for (; f.happened; f.at++) {
+        pl_status status = pl_parties_run(set->n_parties, FIXTURE_TIMEOUT_MS, body, &f);
+        if (f.happened)
+            fixture_fails(status, PL_LIMIT, "says the test");
+        else
+            fixture_ok(status);
+    }
+    return (size_t)f.at - 1;
+}
+
+static void every_allocation_fails_once(void **state) {
+    (void)state;
+    const fixture_set rep3 = {"rep3", 4, {0, 1, 2}, 3}, plain = {"plain", 4, {1}, 1};
+    fixture_seed();
+    for (size_t rank = 0; rank < 4; rank++) {
+        size_t n = fail_each(&rep3, rank);
+        printf("rank %zu: %zu allocations\n", rank, n);
+        assert_true(n >= (rank == 3 ? 10 : 100));
+    }
+    assert_true(fail_each(&plain, 1) >= 20);
+}
+
+/* Making the meshes themselves. */
+static void making_meshes_fails(void **state) {
+    (void)state;
+    pl_mesh *m[3];
+    long at = 0;
+    for (bool happened = true; happened; at++) {
+        countdown = at;
+        pl_status status = pl_memory_meshes(3, 1000, m);
+        happened = countdown < 0;
+        countdown = -1;
+        if (happened) {
+            fixture_fails(status, PL_LIMIT, "says the test");
+            continue;
+        }
+        fixture_ok(status);
+        for (size_t i = 0; i < 3; i++)
+            pl_mesh_free(m[i]);
+    }
+    assert_true(at > 10);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(making_meshes_fails),
+    };
+    return cmocka_run_group_tests_name("fail_alloc", tests, NULL, NULL);
+}
