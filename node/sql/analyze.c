@@ -396,8 +396,12 @@ static pl_status analyze_junction(pl_scope *scope, const PgQuery__BoolExpr *expr
 static pl_status analyze_null_test(pl_scope *scope, const PgQuery__NullTest *test, pl_expr **out) {
     pl_expr *arg;
     PL_TRY(pl_analyze(scope, test->arg, &arg));
-    if (pl_expr_type(arg) == PL_TYPE_UNKNOWN)
-        PL_TRY(pl_expr_cast(&arg, PL_TYPE_TEXT));
+    pl_status status =
+        pl_expr_type(arg) == PL_TYPE_UNKNOWN ? pl_expr_cast(&arg, PL_TYPE_TEXT) : PL_OK;
+    if (!pl_is_ok(status)) {
+        pl_expr_free(arg);
+        return status;
+    }
     bool is_null = test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NULL;
     return pl_expr_unary(is_null ? "is_null" : "is_not_null", PL_TYPE_BOOL, arg, out);
 }

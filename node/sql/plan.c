@@ -157,20 +157,34 @@ out:
     return status;
 }
 
-/* The values of a boolean need no declaration. */
-static pl_status fill_values(const pl_table_column *column, Parley__V1__GroupKey *key) {
-    static const char *const BOOLS[] = {"f", "t"};
-    bool is_bool = column->type == PL_TYPE_BOOL;
-    size_t n = is_bool ? 2 : column->n_values;
+static pl_status add_values(const pl_table_column *column, const char *const *values, size_t n,
+                            Parley__V1__GroupKey *key) {
     if (n == 0)
         return pl_fail(PL_FAILED_PRECONDITION,
                        "column %s has no declared values: its owner must declare them before it "
                        "can be grouped by",
                        column->name);
+    if (n > PL_SQL_CELLS_MAX)
+        return pl_fail(PL_LIMIT, "column %s has more than %d declared values", column->name,
+                       PL_SQL_CELLS_MAX);
     PL_TRY(pl_alloc(n, sizeof(char *), &key->values));
     for (size_t i = 0; i < n; i++)
-        PL_TRY(add_value(key, column->type, is_bool ? BOOLS[i] : column->values[i]));
+        PL_TRY(add_value(key, column->type, values[i]));
     return PL_OK;
+}
+
+/* The values of a boolean need no declaration. */
+static pl_status fill_values(const planner *p, const pl_table_column *column,
+                             Parley__V1__GroupKey *key) {
+    static const char *const BOOLS[] = {"f", "t"};
+    if (column->type == PL_TYPE_BOOL)
+        return add_values(column, BOOLS, 2, key);
+    const char **values;
+    size_t n;
+    PL_TRY(pl_table_values(&p->table, column->name, &values, &n));
+    pl_status status = add_values(column, values, n, key);
+    free(values);
+    return status;
 }
 
 static pl_status add_key(planner *p, const pl_table_column *column) {
@@ -188,7 +202,7 @@ static pl_status add_key(planner *p, const pl_table_column *column) {
     key->nullable = column->nullable;
     key->scale = column->scale;
     PL_TRY(pl_strdup(column->name, &key->column));
-    PL_TRY(fill_values(column, key));
+    PL_TRY(fill_values(p, column, key));
     plan->n_cells *= key->n_values +
                      (key->nullable != 0); /* both factors are at most 65,536 here: no overflow */
     if (plan->n_cells > PL_SQL_CELLS_MAX)
@@ -414,6 +428,12 @@ static pl_status check_moment(const Parley__V1__QueryPlan *plan, size_t i) {
         return malformed("a moment of unknown kind");
     if ((i == 0) != is_star)
         return malformed("moment 0, and no other, must be COUNT(*)");
+    if (is_star != (m->column[0] == '\0'))
+        return malformed("a moment of no column");
+    if (is_sum && m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_INTEGER &&
+        m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DECIMAL &&
+        m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
+        return malformed("a sum of what is not a number");
     if (m->ring_bits != 64 && !(is_sum && m->ring_bits == 128))
         return malformed("a moment in an unknown ring");
     if (m->counted_by >= plan->n_moments || m->scale > 127 || (!is_sum && m->counted_by != i) ||
@@ -429,6 +449,12 @@ pl_status pl_sql_plan_check(const Parley__V1__QueryPlan *plan) {
         return malformed("a part is missing or too large");
     for (size_t i = 0; i < plan->n_moments; i++)
         PL_TRY(check_moment(plan, i));
+    for (size_t i = 0; i < plan->n_outputs; i++)
+        if (plan->outputs[i]->expr == NULL)
+            return malformed("a result column without an expression");
+    for (size_t i = 0; i < plan->n_order; i++)
+        if (plan->order[i]->expr == NULL)
+            return malformed("a sort key without an expression");
     uint64_t n_cells = 1;
     for (size_t i = 0; i < plan->n_keys; i++) {
         if (plan->keys[i]->n_values > PL_SQL_CELLS_MAX || plan->keys[i]->n_values == 0)

@@ -204,22 +204,6 @@ static pl_status unite_range(pl_table_column *out, const Parley__V1__Column *col
     return PL_OK;
 }
 
-static pl_status unite_values(pl_table_column *out, const Parley__V1__Column *column) {
-    const char **values =
-        realloc(out->values, (out->n_values + column->n_values + 1) * sizeof *values);
-    if (values == NULL)
-        return pl_fail(PL_LIMIT, "there is no memory for the values of column %s", column->name);
-    out->values = values;
-    for (size_t i = 0; i < column->n_values; i++) {
-        bool is_known = false;
-        for (size_t j = 0; j < out->n_values && !is_known; j++)
-            is_known = strcmp(values[j], column->values[i]) == 0;
-        if (!is_known)
-            values[out->n_values++] = column->values[i];
-    }
-    return PL_OK;
-}
-
 static pl_status unite(const pl_table *table, size_t i, const char *name, pl_table_column *out) {
     const Parley__V1__Dataset *dataset = table->inputs[i];
     const Parley__V1__Column *column = find_in(dataset, name);
@@ -234,8 +218,7 @@ static pl_status unite(const pl_table *table, size_t i, const char *name, pl_tab
                        dataset->org);
     out->precision = column->precision > out->precision ? column->precision : out->precision;
     out->nullable = out->nullable || column->nullable;
-    PL_TRY(unite_range(out, column));
-    return unite_values(out, column);
+    return unite_range(out, column);
 }
 
 pl_status pl_table_find(const pl_table *table, const char *name, pl_table_column *out) {
@@ -259,7 +242,63 @@ out:
 }
 
 void pl_table_column_done(pl_table_column *column) {
-    free(column->values);
     pl_numeric_done(&column->magnitude);
     *column = (pl_table_column){0};
+}
+
+/* ---- declared values
+ * ------------------------------------------------------------------------------- */
+
+typedef struct named {
+    const char *text;
+    size_t place; /* where it was declared, counted over all inputs */
+} named;
+
+static int by_text_then_place(const void *a, const void *b) {
+    const named *x = a, *y = b;
+    int order = strcmp(x->text, y->text);
+    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static int by_place(const void *a, const void *b) {
+    const named *x = a, *y = b;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* Keeps the first declaration of every text; returns how many are left. */
+static size_t drop_repeated(named *list, size_t n) {
+    qsort(list, n, sizeof *list, by_text_then_place);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || strcmp(list[kept - 1].text, list[i].text) != 0)
+            list[kept++] = list[i];
+    qsort(list, kept, sizeof *list, by_place);
+    return kept;
+}
+
+pl_status pl_table_values(const pl_table *table, const char *name, const char ***out_values,
+                          size_t *out_n) {
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_inputs; i++) {
+        const Parley__V1__Column *column = find_in(table->inputs[i], name);
+        n += column != NULL ? column->n_values : 0;
+    }
+    named *list;
+    PL_TRY(pl_alloc(n, sizeof *list, &list));
+    n = 0;
+    for (size_t i = 0; i < table->n_inputs; i++) {
+        const Parley__V1__Column *column = find_in(table->inputs[i], name);
+        for (size_t v = 0; column != NULL && v < column->n_values; v++, n++)
+            list[n] = (named){column->values[v], n};
+    }
+    n = drop_repeated(list, n);
+    const char **values;
+    pl_status status = pl_alloc(n, sizeof *values, &values);
+    for (size_t i = 0; pl_is_ok(status) && i < n; i++)
+        values[i] = list[i].text;
+    free(list);
+    PL_TRY(status);
+    *out_values = values;
+    *out_n = n;
+    return PL_OK;
 }

@@ -24,9 +24,7 @@ typedef struct pl_table_column {
     uint32_t precision, scale;
     bool nullable, has_range;
     pl_numeric
-        magnitude;       /* largest absolute value by range, or by type when no range is declared */
-    const char **values; /* borrowed texts: declared values, first input's order, others appended */
-    size_t n_values;
+        magnitude; /* largest absolute value by range, or by type when no range is declared */
 } pl_table_column;
 
 /* pl_table_open finds the datasets. Errors: NOT_FOUND (with what there is), UNSUPPORTED (joins,
@@ -39,5 +37,10 @@ void pl_table_done(pl_table *table);
  * (both named). */
 PL_STATUS pl_table_find(const pl_table *table, const char *name, pl_table_column *out);
 void pl_table_column_done(pl_table_column *column);
+
+/* pl_table_values unites the declared values of a column: the first input's in its order, then what
+ * the others add. The texts are borrowed, the caller frees the list. */
+PL_STATUS pl_table_values(const pl_table *table, const char *name, const char ***out_values,
+                          size_t *out_n);
 
 #endif
