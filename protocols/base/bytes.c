@@ -25,14 +25,14 @@ pl_status pl_alloc(size_t n, size_t size, void *out_ptr) {
 }
 
 pl_status pl_strdup(const char *text, char **out) {
-    pl_bytes copy;
+    pl_bytes copy = {0};
     PL_TRY(pl_bytes_dup(pl_view_text(text), &copy));
     *out = (char *)copy.data;
     return PL_OK;
 }
 
 pl_status pl_bytes_dup(pl_view view, pl_bytes *out) {
-    uint8_t *data;
+    uint8_t *data = NULL;
     PL_TRY(pl_alloc(view.len + 1, 1, &data));
     if (view.len != 0)
         memcpy(data, view.data, view.len);

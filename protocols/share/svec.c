@@ -80,7 +80,7 @@ static pl_status concat_length(const pl_svec *const *xs, size_t n_xs, size_t *ou
 }
 
 pl_status pl_concat(const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
-    size_t n;
+    size_t n = 0;
     PL_TRY(concat_length(xs, n_xs, &n));
     pl_svec result;
     PL_TRY(pl_svec_init(&result, xs[0]->kind, n, xs[0]->n_components));
