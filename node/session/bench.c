@@ -10,8 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- planning
- * ------------------------------------------------------------------------------------- */
+/* ---- planning ---- */
 
 static pl_status parse_task(const char *text, uint64_t *out_n) {
     static const char HELP[] = "write \"mul N\" with N from 1 to 50000000";
@@ -114,8 +113,7 @@ pl_status pl_bench_load(const Parley__V1__SourceRequest *request, int fd,
     return pl_fail(PL_UNSUPPORTED, "a benchmark reads no dataset");
 }
 
-/* ---- running
- * -------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 typedef struct bench {
     pl_session_run *run;
@@ -212,8 +210,7 @@ static pl_status check_products(const bench *b) {
     return PL_OK;
 }
 
-/* ---- the result
- * ------------------------------------------------------------------------------------ */
+/* ---- the result ---- */
 
 static pl_status add_figure(Parley__V1__ResultTable *table, const char *name, const char *type,
                             const char *text) {
@@ -270,8 +267,7 @@ static pl_status report(const bench *b) {
     return status;
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static pl_status prepare(bench *b) {
     const Parley__V1__Plan *plan = b->run->plan;

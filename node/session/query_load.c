@@ -26,8 +26,7 @@ typedef struct loader {
     pl_i128 *sums;          /* [n_moments * n_cells] */
 } loader;
 
-/* ---- which columns
- * ------------------------------------------------------------------------------- */
+/* ---- which columns ---- */
 
 static pl_status find_column(loader *l, const Parley__V1__SourceRequest *request, const char *name,
                              Parley__V1__ColumnType type, uint32_t scale, size_t *out) {
@@ -115,8 +114,7 @@ static pl_status bind_all(loader *l, const Parley__V1__SourceRequest *request) {
                : pl_fail(PL_INVALID_ARGUMENT, "malformed plan: WHERE is not a condition");
 }
 
-/* ---- one row
- * --------------------------------------------------------------------------------------- */
+/* ---- one row ---- */
 
 static void to_datum(const pl_value *value, uint32_t scale, pl_datum *out) {
     pl_type type = pl_type_of_column(value->type);
@@ -191,8 +189,7 @@ static pl_status add_row(loader *l) {
     return PL_OK;
 }
 
-/* ---- vectors
- * ---------------------------------------------------------------------------------------- */
+/* ---- vectors ---- */
 
 /* The planner promised that sums fit: a sum that does not is a source that breaks its declaration.
  */
@@ -226,8 +223,7 @@ static pl_status store_all(const loader *l, Parley__V1__SourceReply *out) {
     return PL_OK;
 }
 
-/* ---- the whole
- * -------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static pl_status read_rows(loader *l, const Parley__V1__SourceRequest *request, int fd,
                            Parley__V1__SourceReply *out) {

@@ -12,8 +12,7 @@
 typedef Parley__V1__Plan plan_t;
 typedef Parley__V1__QueryPlan query_t;
 
-/* ---- shared by the files of this kind
- * ------------------------------------------------------------ */
+/* ---- shared by the files of this kind ---- */
 
 pl_status pl_query_body(const Parley__V1__Plan *plan, Parley__V1__QueryPlan **out) {
     query_t *query = parley__v1__query_plan__unpack(NULL, plan->body.len, plan->body.data);
@@ -51,8 +50,7 @@ size_t pl_ring_moments(const Parley__V1__QueryPlan *query, uint32_t ring_bits, s
     return n;
 }
 
-/* ---- flows: every use of a column
- * -------------------------------------------------------------------- */
+/* ---- flows: every use of a column ---- */
 
 /* One use of one column is a flow of every owner's dataset. */
 static pl_status use(plan_t *plan, const query_t *query, const char *column,
@@ -100,8 +98,7 @@ static pl_status add_flows(plan_t *plan, const query_t *query) {
     return pl_plan_add_compute_flows(plan);
 }
 
-/* ---- openings and cost
- * --------------------------------------------------------------------------------- */
+/* ---- openings and cost ---- */
 
 static pl_status add_openings(plan_t *plan, const query_t *query) {
     if (query->cohort > 0)
@@ -174,8 +171,7 @@ static pl_status add_cost(plan_t *plan, const query_t *query) {
     return PL_OK;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------ */
+/* ---- the whole ---- */
 
 static pl_status set_summary(plan_t *plan, const query_t *query) {
     pl_buf text = {0};

@@ -33,8 +33,7 @@ typedef struct query_run {
     ring_part ring64, ring128;
 } query_run;
 
-/* ---- inputs
- * -------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 /* This party's own vectors of one ring, in one piece. */
 static pl_status own_values(const query_run *q, const ring_part *part, void **out) {
@@ -86,8 +85,7 @@ static pl_status add_up(query_run *q, ring_part *part, pl_svec *out) {
     return status;
 }
 
-/* ---- the cohort rule
- * ------------------------------------------------------------------------------------- */
+/* ---- the cohort rule ---- */
 
 /* ok = one bit per cell; the counts are moments of ring 64, kept apart by owner until here. */
 static pl_status decide(query_run *q, pl_svec *ok) {
@@ -167,8 +165,7 @@ out:
     return status;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* The one place where a query opens values: to the recipients of the plan, and to nobody else. */
 static pl_status open_part(query_run *q, ring_part *part) {
@@ -208,8 +205,7 @@ static pl_status finish(query_run *q) {
     return status;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static void part_init(query_run *q, ring_part *part, uint32_t ring_bits, pl_kind kind,
                       size_t extra) {

@@ -102,8 +102,7 @@ pl_status pl_roles_fill(const pl_plan_context *context, const Parley__V1__Task *
     return fill_recipients(context, task, plan);
 }
 
-/* ---- repeated fields ---------------------------------------------------------------------------
- */
+/* ---- repeated fields ---- */
 
 static pl_status copy_flow(const Parley__V1__Plan *plan, const Parley__V1__Flow *model,
                            Parley__V1__Flow *flow) {
@@ -165,8 +164,7 @@ pl_status pl_plan_add_compute_flows(Parley__V1__Plan *plan) {
     return PL_OK;
 }
 
-/* ---- ranks -------------------------------------------------------------------------------------
- */
+/* ---- ranks ---- */
 
 pl_status pl_rank_of(const pl_session_run *run, const char *org, size_t *out_rank) {
     for (size_t i = 0; i < run->n_parties; i++)

@@ -83,9 +83,7 @@ static const char *construct_name(const PgQuery__Node *node) {
     }
 }
 
-/* ---- names
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 static bool qualifier_fits(const pl_table *table, const char *const *parts, size_t n) {
     if (n == 0)
@@ -151,9 +149,7 @@ static pl_status analyze_column(pl_scope *scope, const PgQuery__ColumnRef *ref, 
     return pl_sql_wrap(scope->sql, ref->location, status);
 }
 
-/* ---- literals and casts
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- literals and casts ---- */
 
 /* A whole number that does not fit an integer is a bigint; what fits neither, or has a point, is a
  * numeric. */
@@ -238,9 +234,7 @@ static pl_status analyze_cast(pl_scope *scope, const PgQuery__TypeCast *cast, pl
     return PL_OK;
 }
 
-/* ---- operators
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- operators ---- */
 
 static const char *operator_name(const PgQuery__AExpr *expr) {
     bool is_plain = expr->n_name == 1 && expr->name[0]->node_case == PG_QUERY__NODE__NODE_STRING;
@@ -422,151 +416,7 @@ static pl_status analyze_boolean_test(pl_scope *scope, const PgQuery__BooleanTes
     return pl_expr_unary(OPS[test->booltesttype], PL_TYPE_BOOL, arg, out);
 }
 
-/* ---- functions
- * ---------------------------------------------------------------------------------------------------------
- */
-
-static pl_status check_call(const pl_scope *scope, const PgQuery__FuncCall *call,
-                            const char *name) {
-    const char *what = call->agg_distinct         ? "DISTINCT inside an aggregate"
-                       : call->n_agg_order > 0    ? "ORDER BY inside an aggregate"
-                       : call->agg_filter != NULL ? "FILTER"
-                       : call->over != NULL       ? "a window function (OVER)"
-                       : call->agg_within_group   ? "WITHIN GROUP"
-                       : call->func_variadic      ? "VARIADIC"
-                                                  : NULL;
-    if (what == NULL)
-        return PL_OK;
-    return pl_sql_fail(
-        scope->sql, call->location, PL_UNSUPPORTED,
-        "%s is not supported in %s: use plain COUNT, SUM and AVG with WHERE and GROUP BY", what,
-        name);
-}
-
-static pl_status count_star(pl_expr **out) {
-    return pl_expr_leaf("count", "", 0, PL_TYPE_INT8, out);
-}
-
-/* The column inside an aggregate, united; out_column is done by the caller. */
-static pl_status aggregate_column(pl_scope *scope, const PgQuery__FuncCall *call, const char *shown,
-                                  pl_table_column *out_column) {
-    if (call->n_args != 1 || call->agg_star)
-        return pl_sql_fail(scope->sql, call->location, PL_INVALID_ARGUMENT, "%s takes one column",
-                           shown);
-    if (call->args[0]->node_case != PG_QUERY__NODE__NODE_COLUMN_REF)
-        return pl_sql_fail(
-            scope->sql, call->location, PL_UNSUPPORTED,
-            "an expression inside %s is not supported: name one column, and calculate outside",
-            shown);
-    const PgQuery__ColumnRef *ref = call->args[0]->column_ref;
-    const char *name;
-    PL_TRY(pl_analyze_column(scope, ref, &name));
-    return pl_sql_wrap(scope->sql, ref->location, pl_table_find(scope->table, name, out_column));
-}
-
-static pl_status aggregate_of(pl_scope *scope, const PgQuery__FuncCall *call, const char *op,
-                              const char *shown, const pl_table_column *column, pl_expr **out) {
-    uint32_t index;
-    bool is_count = strcmp(op, "count") == 0;
-    if (!is_count && (!pl_type_is_number(column->type)))
-        return pl_sql_fail(scope->sql, call->location, PL_UNSUPPORTED,
-                           "function %s(%s) does not exist: %s needs a number", op,
-                           pl_type_name(column->type), shown);
-    PL_TRY(pl_sql_wrap(scope->sql, call->location,
-                       pl_moment_find(scope->plan, scope->table,
-                                      is_count ? PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT
-                                               : PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM,
-                                      column, &index)));
-    pl_type type = is_count                         ? PL_TYPE_INT8
-                   : column->type == PL_TYPE_FLOAT8 ? PL_TYPE_FLOAT8
-                                                    : PL_TYPE_NUMERIC;
-    return pl_expr_leaf(op, column->name, index, type, out);
-}
-
-static pl_status analyze_aggregate(pl_scope *scope, const PgQuery__FuncCall *call, const char *op,
-                                   const char *shown, pl_expr **out) {
-    PL_TRY(check_call(scope, call, shown));
-    if (scope->over_rows)
-        return pl_sql_fail(scope->sql, call->location, PL_INVALID_ARGUMENT,
-                           "aggregate functions are not allowed in WHERE: use HAVING");
-    bool is_count = strcmp(op, "count") == 0;
-    bool is_constant = call->n_args == 1 &&
-                       call->args[0]->node_case == PG_QUERY__NODE__NODE_A_CONST &&
-                       !call->args[0]->a_const->isnull;
-    if (is_count && (call->agg_star || is_constant))
-        return count_star(out);
-    pl_table_column column;
-    PL_TRY(aggregate_column(scope, call, shown, &column));
-    pl_status status = aggregate_of(scope, call, op, shown, &column, out);
-    pl_table_column_done(&column);
-    return status;
-}
-
-/* round(x) of a whole number is round(double precision), as PostgreSQL resolves it; round(x, n) is
- * round(numeric, n). */
-static pl_status cast_round(pl_expr **args, size_t n) {
-    pl_type type = pl_expr_type(args[0]);
-    if (n == 2) {
-        if (type == PL_TYPE_FLOAT8)
-            return pl_fail(
-                PL_UNSUPPORTED,
-                "function round(double precision, integer) does not exist: cast to numeric first");
-        PL_TRY(pl_expr_cast(&args[0], PL_TYPE_NUMERIC));
-        if (pl_expr_type(args[1]) != PL_TYPE_INT4 && pl_expr_type(args[1]) != PL_TYPE_UNKNOWN)
-            return pl_fail(PL_UNSUPPORTED, "the number of digits of ROUND must be an integer");
-        return pl_expr_cast(&args[1], PL_TYPE_INT4);
-    }
-    return type == PL_TYPE_NUMERIC ? PL_OK : pl_expr_cast(&args[0], PL_TYPE_FLOAT8);
-}
-
-static pl_status analyze_round(pl_scope *scope, const PgQuery__FuncCall *call, pl_expr **out) {
-    PL_TRY(check_call(scope, call, "ROUND"));
-    if (call->n_args < 1 || call->n_args > 2)
-        return pl_sql_fail(scope->sql, call->location, PL_INVALID_ARGUMENT,
-                           "ROUND takes one or two arguments");
-    pl_expr *args[2] = {NULL, NULL}, *expr = NULL;
-    pl_status status = PL_OK;
-    for (size_t i = 0; i < call->n_args; i++)
-        PL_CHECK(status, pl_analyze(scope, call->args[i], &args[i]));
-    PL_CHECK(status, pl_sql_wrap(scope->sql, call->location, cast_round(args, call->n_args)));
-    PL_CHECK(status, pl_expr_new("round", pl_expr_type(args[0]), &expr));
-    for (size_t i = 0; i < call->n_args; i++) {
-        pl_expr *arg = args[i];
-        args[i] = NULL;
-        PL_CHECK(status, pl_expr_add(expr, arg));
-    }
-    *out = expr;
-    return PL_OK;
-out:
-    pl_expr_free(args[0]);
-    pl_expr_free(args[1]);
-    pl_expr_free(expr);
-    return status;
-}
-
-static pl_status analyze_call(pl_scope *scope, const PgQuery__FuncCall *call, pl_expr **out) {
-    const PgQuery__Node *last = call->funcname[call->n_funcname - 1];
-    const char *name = last->node_case == PG_QUERY__NODE__NODE_STRING ? last->string->sval : "";
-    if (strcmp(name, "count") == 0)
-        return analyze_aggregate(scope, call, "count", "COUNT", out);
-    if (strcmp(name, "sum") == 0)
-        return analyze_aggregate(scope, call, "sum", "SUM", out);
-    if (strcmp(name, "avg") == 0)
-        return analyze_aggregate(scope, call, "avg", "AVG", out);
-    if (strcmp(name, "round") == 0)
-        return analyze_round(scope, call, out);
-    if (strcmp(name, "min") == 0 || strcmp(name, "max") == 0)
-        return pl_sql_fail(
-            scope->sql, call->location, PL_UNSUPPORTED,
-            "%s is not supported: it shows one person's value; use COUNT, SUM or AVG",
-            name[1] == 'i' ? "MIN" : "MAX");
-    return pl_sql_fail(scope->sql, call->location, PL_UNSUPPORTED,
-                       "function %.63s is not supported: use COUNT, SUM, AVG and ROUND", name);
-}
-
-/* ---- the walk
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the walk ---- */
 
 static pl_status dispatch(pl_scope *scope, const PgQuery__Node *node, pl_expr **out) {
     switch (node->node_case) {
@@ -585,7 +435,7 @@ static pl_status dispatch(pl_scope *scope, const PgQuery__Node *node, pl_expr **
     case PG_QUERY__NODE__NODE_BOOLEAN_TEST:
         return analyze_boolean_test(scope, node->boolean_test, out);
     case PG_QUERY__NODE__NODE_FUNC_CALL:
-        return analyze_call(scope, node->func_call, out);
+        return pl_analyze_call(scope, node->func_call, out);
     default:
         return CODE_HERE(scope, node, PL_UNSUPPORTED, "%s", construct_name(node));
     }

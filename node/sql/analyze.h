@@ -25,6 +25,9 @@ typedef struct pl_scope {
  * OUT_OF_RANGE. */
 PL_STATUS pl_analyze(pl_scope *scope, const PgQuery__Node *node, pl_expr **out);
 
+/* pl_analyze_call is the part of pl_analyze for functions (call.c). */
+PL_STATUS pl_analyze_call(pl_scope *scope, const PgQuery__FuncCall *call, pl_expr **out);
+
 /* pl_analyze_bool also demands a boolean. */
 PL_STATUS pl_analyze_bool(pl_scope *scope, const PgQuery__Node *node, pl_expr **out);
 

@@ -57,8 +57,7 @@ bool pl_type_is_number(pl_type type) {
            type == PL_TYPE_FLOAT8;
 }
 
-/* ---- making and setting
- * ------------------------------------------------------------------------------------------- */
+/* ---- making and setting ---- */
 
 void pl_datum_init(pl_datum *d) {
     *d = (pl_datum){.is_null = true};
@@ -115,8 +114,7 @@ void pl_datum_copy(pl_datum *d, const pl_datum *from) {
         pl_numeric_set(pl_datum_numeric(d), &from->numeric);
 }
 
-/* ---- dates: proleptic Gregorian, days since 2000-01-01
- * ------------------------------------------------------------ */
+/* ---- dates: proleptic Gregorian, days since 2000-01-01 ---- */
 
 static int64_t date_days(int64_t year, int64_t month, int64_t day) {
     /* Months counted from March, so that the leap day is the last of its year. */
@@ -152,8 +150,7 @@ static bool parse_date(const char *text, int64_t *out_days) {
     return y == year && m == month && d == day;
 }
 
-/* ---- text in and out
- * ---------------------------------------------------------------------------------------------- */
+/* ---- text in and out ---- */
 
 static pl_status bad_syntax(pl_type type, const char *text) {
     return pl_fail(PL_INVALID_ARGUMENT, "invalid input syntax for type %s: \"%.40s\"",
@@ -283,9 +280,7 @@ pl_status pl_datum_print(const pl_datum *d, char **out) {
     return PL_OK;
 }
 
-/* ---- casts
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- casts ---- */
 
 static pl_status to_integer(pl_datum *d, pl_type type) {
     int64_t value = d->integer;
@@ -335,8 +330,7 @@ pl_status pl_datum_cast(pl_datum *d, pl_type type) {
     return to_integer(d, type);
 }
 
-/* ---- comparison and arithmetic
- * ------------------------------------------------------------------------------------ */
+/* ---- comparison and arithmetic ---- */
 
 int pl_datum_compare(const pl_datum *a, const pl_datum *b) {
     PL_ASSERT(a->type == b->type && !a->is_null && !b->is_null);

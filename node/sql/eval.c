@@ -85,8 +85,7 @@ pl_type pl_eval_type(const pl_eval *eval) {
     return eval->type;
 }
 
-/* ---- compiling: a plan is checked here once
- * ------------------------------------------------------------------------ */
+/* ---- compiling: a plan is checked here once ---- */
 
 static pl_status malformed(const Parley__V1__Expr *expr, const char *what) {
     return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: operator %.20s %s", expr->op, what);
@@ -235,9 +234,7 @@ pl_status pl_eval_compile(const Parley__V1__Expr *expr, pl_eval_bind bind, void 
     return compile(expr, bind, ctx, 1, out);
 }
 
-/* ---- running
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- running ---- */
 
 static pl_status run_two(const pl_eval *eval, const pl_datum *slots, pl_datum *out) {
     pl_datum a, b;

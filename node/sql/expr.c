@@ -154,9 +154,7 @@ pl_status pl_expr_unary(const char *op, pl_type type, pl_expr *arg, pl_expr **ou
     return status;
 }
 
-/* ---- casts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- casts ---- */
 
 /* A quoted literal takes the type by being read as one, a typed literal by conversion. */
 static pl_status cast_literal(pl_expr *expr, pl_type type) {
@@ -197,9 +195,7 @@ pl_status pl_expr_cast(pl_expr **expr, pl_type type) {
     return pl_expr_cast_typmod(expr, type, "");
 }
 
-/* ---- operators
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- operators ---- */
 
 static pl_status no_operator(const char *op, const pl_expr *a, const pl_expr *b) {
     return pl_fail(PL_UNSUPPORTED, "operator does not exist: %s %s %s", a->type_name, op,

@@ -30,9 +30,7 @@ typedef struct row {
     Parley__V1__Row *cells;
 } row;
 
-/* ---- binding
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- binding ---- */
 
 static pl_status bind(void *ctx, const Parley__V1__Expr *leaf, size_t *out_slot,
                       pl_type *out_type) {
@@ -78,9 +76,7 @@ static pl_status compile_all(finisher *f) {
     return PL_OK;
 }
 
-/* ---- one cell
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- one cell ---- */
 
 /* The key values of a cell: first key slowest, NULL after the declared values. */
 static pl_status fill_keys(finisher *f, size_t cell) {
@@ -194,9 +190,7 @@ static pl_status finish_cell(finisher *f, size_t cell) {
     return fill_row(f, shown);
 }
 
-/* ---- ORDER BY
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- ORDER BY ---- */
 
 static int compare_key(const Parley__V1__OrderKey *key, const pl_datum *a, const pl_datum *b) {
     if (a->is_null || b->is_null) {
@@ -217,9 +211,7 @@ static int compare_rows(const void *x, const void *y) {
     return (a->cell > b->cell) - (a->cell < b->cell);
 }
 
-/* ---- the table
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- the table ---- */
 
 static pl_status add_columns(finisher *f) {
     PL_TRY(pl_alloc(f->plan->n_outputs, sizeof(void *), &f->table->columns));

@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- places
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- places ---- */
 
 /* "line L, column C: " of a byte offset; columns count characters. */
 static void print_place(const char *text, int location, char *out, size_t room) {
@@ -46,9 +44,7 @@ pl_status pl_sql_wrap(const pl_sql *sql, int location, pl_status cause) {
     return status;
 }
 
-/* ---- the guard
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the guard ---- */
 
 /* Length of the UTF-8 sequence at s; 0: malformed. */
 static size_t utf8_length(const unsigned char *s) {
@@ -149,9 +145,7 @@ static pl_status guard(const pl_sql *sql) {
     return status;
 }
 
-/* ---- the parser
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the parser ---- */
 
 /* libpg_query exports a protobuf-c of its own: the loader must have bound ours, or descriptors and
  * code disagree. */

@@ -13,8 +13,7 @@ typedef struct planner {
     Parley__V1__QueryPlan *plan;
 } planner;
 
-/* ---- clauses that do not exist here
- * ------------------------------------------------------------------------------------ */
+/* ---- clauses that do not exist here ---- */
 
 static pl_status refuse(const planner *p, const PgQuery__Node *where, const char *what) {
     return pl_sql_fail(&p->sql, where ? pl_node_location(where) : 0, PL_UNSUPPORTED, "%s", what);
@@ -56,9 +55,7 @@ static pl_status check_clauses(const planner *p) {
     return PL_OK;
 }
 
-/* ---- inputs
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- inputs ---- */
 
 static pl_status add_input(const Parley__V1__Dataset *dataset, Parley__V1__QueryPlan *plan) {
     Parley__V1__QueryInput *input;
@@ -77,9 +74,7 @@ static pl_status add_inputs(planner *p) {
     return PL_OK;
 }
 
-/* ---- GROUP BY
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- GROUP BY ---- */
 
 static bool is_ordinal(const PgQuery__Node *node) {
     return node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
@@ -233,9 +228,7 @@ static pl_status plan_groups(planner *p) {
     return PL_OK;
 }
 
-/* ---- SELECT list
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- SELECT list ---- */
 
 /* The name that PostgreSQL gives an unnamed result column. */
 static const char *figure_name(const PgQuery__Node *node) {
@@ -282,9 +275,7 @@ static pl_status plan_outputs(planner *p) {
     return PL_OK;
 }
 
-/* ---- ORDER BY
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- ORDER BY ---- */
 
 /* A name in ORDER BY is a result column first. */
 static pl_status order_expr(planner *p, const PgQuery__Node *node, pl_expr **out) {
@@ -335,9 +326,7 @@ static pl_status plan_order(planner *p) {
     return PL_OK;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static bool has_aggregate(const pl_expr *expr) {
     if (strcmp(expr->op, "count") == 0 || strcmp(expr->op, "sum") == 0 ||
@@ -413,8 +402,7 @@ out:
     return status;
 }
 
-/* ---- checking a plan from elsewhere
- * ------------------------------------------------------------------------------------ */
+/* ---- checking a plan from elsewhere ---- */
 
 static pl_status malformed(const char *what) {
     return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: %s", what);

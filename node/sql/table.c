@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- FROM
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- FROM ---- */
 
 static const char *unsupported_source(const PgQuery__Node *node) {
     switch (node->node_case) {
@@ -143,9 +141,7 @@ void pl_table_done(pl_table *table) {
     *table = (pl_table){0};
 }
 
-/* ---- columns
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- columns ---- */
 
 static const Parley__V1__Column *find_in(const Parley__V1__Dataset *dataset, const char *name) {
     for (size_t i = 0; i < dataset->n_columns; i++)
@@ -246,8 +242,7 @@ void pl_table_column_done(pl_table_column *column) {
     *column = (pl_table_column){0};
 }
 
-/* ---- declared values
- * ------------------------------------------------------------------------------- */
+/* ---- declared values ---- */
 
 typedef struct named {
     const char *text;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define INTEGER PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_INTEGER
 #define DECIMAL PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DECIMAL
@@ -115,8 +116,7 @@ static void refused(const char *sql, const char *text) {
     pl_status_done(&status);
 }
 
-/* ---- what is refused, and with which words
- * --------------------------------------------------------- */
+/* ---- what is refused, and with which words ---- */
 
 static const char *const REFUSED[][2] = {
     {"", "empty"},
@@ -255,8 +255,7 @@ static void test_bounds(void **state) {
     refused(text, "bytes; the limit is 8192");
 }
 
-/* ---- what is planned
- * ------------------------------------------------------------------------------- */
+/* ---- what is planned ---- */
 
 static void check_moment(const Parley__V1__QueryPlan *q, size_t i, Parley__V1__MomentKind kind,
                          const char *column, uint32_t ring, uint32_t scale, uint32_t counted_by) {
@@ -474,6 +473,97 @@ static void test_explain(void **state) {
     parley__v1__plan__free_unpacked(made, NULL);
 }
 
+/* Words in random order: planned or refused with a reason, never worse. */
+static void test_random_words(void **state) {
+    (void)state;
+    static const char *const WORDS[] = {
+        "SELECT",
+        "FROM",
+        "residents",
+        "WHERE",
+        "GROUP BY",
+        "HAVING",
+        "ORDER BY",
+        "COUNT(*)",
+        "SUM(",
+        "AVG(",
+        "age",
+        "income",
+        "region",
+        "(",
+        ")",
+        ",",
+        "+",
+        "-",
+        "*",
+        "/",
+        "=",
+        "<",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "BETWEEN",
+        "IS NULL",
+        "IS TRUE",
+        "1",
+        "2.50",
+        "'x'",
+        "NULL",
+        "true",
+        "::bigint",
+        "CAST(",
+        "AS numeric(5,2))",
+        "ROUND(",
+        "AS n",
+        "n",
+        "DESC",
+        "NULLS FIRST",
+        "CASE WHEN",
+        "THEN",
+        "END",
+        "UNION",
+        "LIMIT 1",
+        ";",
+        "--",
+        "/*",
+        "*/",
+        "$$",
+        "\"",
+        "'",
+        "tax.income",
+        "r.",
+        "DISTINCT",
+        "[1]",
+        "married",
+        "weight",
+    };
+    const char *given = getenv("PARLEY_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
+    print_message("seed %u\n", seed);
+    srand(seed);
+    size_t n_planned = 0;
+    for (size_t round = 0; round < 4000; round++) {
+        char sql[1000] = "SELECT COUNT(*) ";
+        if (round % 2)
+            strcat(sql, "FROM residents WHERE ");
+        for (int n = rand() % 12; n > 0; n--) {
+            strcat(sql, WORDS[(size_t)rand() % (sizeof WORDS / sizeof WORDS[0])]);
+            strcat(sql, " ");
+        }
+        Parley__V1__Plan *made = NULL;
+        pl_status status = plan(sql, &made);
+        if (pl_is_ok(status)) {
+            n_planned++;
+            parley__v1__plan__free_unpacked(made, NULL);
+        }
+        assert_true(strlen(pl_status_message(status)) > 0);
+        assert_int_not_equal(pl_status_code(status), PL_INTERNAL);
+        pl_status_done(&status);
+    }
+    assert_true(n_planned > 0);
+}
+
 static void test_bench_plan(void **state) {
     (void)state;
     static const char *const BAD[] = {"",       "mul",    "mul 0", "mul 50000001",
@@ -508,6 +598,7 @@ int main(void) {
         cmocka_unit_test(test_output_types_and_names),
         cmocka_unit_test(test_explain),
         cmocka_unit_test(test_bench_plan),
+        cmocka_unit_test(test_random_words),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

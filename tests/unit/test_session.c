@@ -69,8 +69,7 @@ static bool is_in(char *const *list, size_t n, const char *org) {
     return false;
 }
 
-/* ---- plan and load
- * ---------------------------------------------------------------------------------- */
+/* ---- plan and load ---- */
 
 static pl_status make_plan(job *j, const char *kind, const char *text) {
     Parley__V1__Dataset datasets[3];
@@ -157,8 +156,7 @@ static pl_status load_all(job *j) {
     return PL_OK;
 }
 
-/* ---- run
- * --------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static pl_status agree(pl_session_run *run) {
     ((job *)run->ctx)->n_agreed[run->own_rank]++;
@@ -232,8 +230,7 @@ static Parley__V1__ResultTable *result_of(const job *j, const char *org) {
     return NULL;
 }
 
-/* ---- comparing results
- * -------------------------------------------------------------------------------- */
+/* ---- comparing results ---- */
 
 static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -321,8 +318,7 @@ static void test_compute_sets(void **state) {
     }
 }
 
-/* ---- cohorts
- * --------------------------------------------------------------------------------------------- */
+/* ---- cohorts ---- */
 
 /* Rows of one owner: how many people, and how many of them with an income, per region. */
 static void make_rows(char *out, const int people[3], const int with_income[3]) {
@@ -437,9 +433,7 @@ static void test_one_cell(void **state) {
     }
 }
 
-/* ---- faults
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- faults ---- */
 
 static void check_source_fault(const char *rows, const char *sql, const char *want) {
     char csv[1000];
