@@ -1,0 +1,824 @@
+/* The documents of a job's life against three attackers: a scheduler that changes what it relays, a
+ * party that signs something else than agreed, and a proposer who does. Every field of every
+ * document is changed in turn by reflection, so a new field without a check fails here. It could be
+ * wrong where two changes together pass that each alone does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "node/charter/approval.h"
+#include "node/charter/charter.h"
+#include "node/charter/envelope.h"
+#include "node/charter/reservation.h"
+#include "node/crypto/digest.h"
+#include "node/crypto/signed.h"
+#include "proto/common.pb-c.h"
+#include "tests/unit/federation_fixture.h"
+#include "tests/unit/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N(rows) (sizeof(rows) / sizeof *(rows))
+
+static fixture world;
+static fixture_job job;
+
+/* ---- a node that verifies ---- */
+
+static bool already_started;
+static int descriptor_missing; /* index of an organisation; -1: none */
+
+static pl_status find_descriptor(const char *org, const Parley__V1__Descriptor **out, void *ctx) {
+    (void)ctx;
+    for (int i = 0; i < FIXTURE_ORGS; i++) {
+        if (strcmp(fixture_names[i], org) == 0 && i != descriptor_missing) {
+            *out = fixture_descriptor(&world, i);
+            return PL_OK;
+        }
+    }
+    return pl_fail(PL_UNAVAILABLE, "no valid descriptor of %s", org);
+}
+
+static pl_status was_started(const uint8_t session_id[16], bool *out, void *ctx) {
+    (void)session_id;
+    (void)ctx;
+    *out = already_started;
+    return PL_OK;
+}
+
+typedef struct node {
+    uint8_t proposal_digest[32], plan_digest[32];
+    pl_charter_rules rules;
+} node;
+
+static void node_init(node *n, int own) {
+    memcpy(n->proposal_digest, job.proposal_digest, 32);
+    memcpy(n->plan_digest, job.plan_digest, 32);
+    n->rules = (pl_charter_rules){.manifest = world.manifest,
+                                  .own = fixture_names[own],
+                                  .from = "health",
+                                  .now = FIXTURE_NOW,
+                                  .proposal_digest = n->proposal_digest,
+                                  .plan_digest = n->plan_digest,
+                                  .session_key = job.session_key[own],
+                                  .input_commitment = job.commitment[own],
+                                  .attempt = 2,
+                                  .descriptor = find_descriptor,
+                                  .was_started = was_started};
+}
+
+static pl_status verify_at(const node *n, pl_view charter) {
+    pl_charter *out = NULL;
+    pl_status status = pl_charter_verify(charter, &n->rules, &out);
+    if (pl_is_ok(status))
+        pl_charter_free(out);
+    else
+        assert_null(out);
+    return status;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    fixture_job_init(&world, &job);
+    already_started = false;
+    descriptor_missing = -1;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    fixture_job_done(&job);
+    return 0;
+}
+
+/* ---- what passes ---- */
+
+static void a_charter_verifies_at_every_party(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    fixture_job_charter(&world, &job, &charter);
+    for (int own = 0; own < FIXTURE_PARTIES; own++) {
+        node n;
+        pl_charter *out;
+        uint8_t digest[32], job_id[16];
+        node_init(&n, own);
+        must(pl_charter_verify(pl_bytes_view(&charter), &n.rules, &out));
+        must(pl_charter_digest(pl_bytes_view(&charter), digest));
+        must(pl_charter_job_id(pl_bytes_view(&charter), job_id));
+        assert_memory_equal(out->digest, digest, 32);
+        assert_memory_equal(job.job_id, job_id, 16);
+        assert_int_equal(out->n_parties, FIXTURE_PARTIES);
+        for (int i = 0; i < FIXTURE_PARTIES; i++) {
+            assert_string_equal(out->approvals[i]->org, fixture_names[i]);
+            assert_memory_equal(out->reservations[i]->session_key.data, job.session_key[i], 32);
+        }
+        pl_charter_free(out);
+    }
+    pl_bytes_done(&charter);
+}
+
+/* ---- a scheduler that changes what it relays ---- */
+
+typedef struct relay {
+    const pl_bytes *original; /* Signed */
+    ProtobufCMessage *body;
+    pl_status (*verify)(pl_view signed_bytes);
+} relay;
+
+/* The body as changed, under the signatures of the body that was signed. */
+static pl_status relay_changed(void *ctx) {
+    relay *r = ctx;
+    Parley__V1__Signed *message =
+        parley__v1__signed__unpack(NULL, r->original->len, r->original->data);
+    size_t len = protobuf_c_message_get_packed_size(r->body);
+    uint8_t *packed = malloc(len + 1), *again;
+    protobuf_c_message_pack(r->body, packed);
+    free(message->body.data);
+    message->body = (ProtobufCBinaryData){len, packed};
+    size_t signed_len = parley__v1__signed__get_packed_size(message);
+    again = malloc(signed_len);
+    parley__v1__signed__pack(message, again);
+    pl_status status = r->verify(pl_view_of(again, signed_len));
+    free(again);
+    parley__v1__signed__free_unpacked(message, NULL);
+    return status;
+}
+
+static pl_status verify_proposal(pl_view signed_bytes) {
+    Parley__V1__Proposal *out = NULL;
+    pl_status status = pl_proposal_verify(signed_bytes, world.manifest,
+                                          fixture_descriptor(&world, HEALTH), FIXTURE_NOW, &out);
+    if (out != NULL)
+        parley__v1__proposal__free_unpacked(out, NULL);
+    return status;
+}
+
+static pl_status verify_approval(pl_view signed_bytes) {
+    Parley__V1__Approval *out = NULL;
+    pl_status status =
+        pl_approval_verify(signed_bytes, fixture_descriptor(&world, TAX), FIXTURE_NOW, &out);
+    if (out != NULL)
+        parley__v1__approval__free_unpacked(out, NULL);
+    return status;
+}
+
+static pl_status verify_reservation(pl_view signed_bytes) {
+    Parley__V1__Reservation *out = NULL;
+    pl_status status =
+        pl_reservation_verify(signed_bytes, fixture_descriptor(&world, TAX), FIXTURE_NOW, &out);
+    if (out != NULL)
+        parley__v1__reservation__free_unpacked(out, NULL);
+    return status;
+}
+
+static pl_status verify_charter(pl_view signed_bytes) {
+    node n;
+    node_init(&n, NORTH);
+    return verify_at(&n, signed_bytes);
+}
+
+static void sweep_relay(const char *name, const pl_bytes *original, ProtobufCMessage *body,
+                        pl_status (*verify)(pl_view), size_t n_min) {
+    relay r = {original, body, verify};
+    sweep s = {.name = name, .attempt = relay_changed, .ctx = &r, .any_text = "does not verify"};
+    sweep_run(&s, body, n_min);
+}
+
+static Parley__V1__Charter *charter_body(const pl_bytes *charter) {
+    pl_bytes body;
+    must(pl_signed_body(pl_bytes_view(charter), &body));
+    Parley__V1__Charter *message = parley__v1__charter__unpack(NULL, body.len, body.data);
+    assert_non_null(message);
+    pl_bytes_done(&body);
+    return message;
+}
+
+static void a_changed_body_breaks_its_signature(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    fixture_job_charter(&world, &job, &charter);
+    Parley__V1__Charter *body = charter_body(&charter);
+    sweep_relay("relayed proposal", &job.signed_proposal, &job.proposal.base, verify_proposal, 100);
+    sweep_relay("relayed approval", &job.signed_approval[TAX], &job.approval[TAX].base,
+                verify_approval, 20);
+    sweep_relay("relayed reservation", &job.signed_reservation[TAX], &job.reservation[TAX].base,
+                verify_reservation, 20);
+    sweep_relay("relayed charter", &charter, &body->base, verify_charter, 20);
+    parley__v1__charter__free_unpacked(body, NULL);
+    pl_bytes_done(&charter);
+}
+
+typedef struct wrapped {
+    Parley__V1__Signed *message;
+    pl_status (*verify)(pl_view signed_bytes);
+} wrapped;
+
+static pl_status relay_wrapped(void *ctx) {
+    wrapped *w = ctx;
+    size_t len = parley__v1__signed__get_packed_size(w->message);
+    uint8_t *packed = malloc(len + 1);
+    parley__v1__signed__pack(w->message, packed);
+    pl_status status = w->verify(pl_view_of(packed, len));
+    free(packed);
+    return status;
+}
+
+static void a_changed_signature_is_refused_by_its_field(void **state) {
+    (void)state;
+    static const sweep_row rows[] = {
+        {"body longer", "does not verify"},
+        {"body changed", "does not verify"},
+        {"signatures dropped", "no signature of tax"},
+        {"signatures doubled", NULL}, /* the same signature twice says nothing else */
+        {"signatures[0].signer changed", "no signature of tax"},
+        {"signatures[0].signer escaped", "no signature of tax"},
+        {"signatures[0].key_id longer", "another key"},
+        {"signatures[0].key_id changed", "another key"},
+        {"signatures[0].value longer", "does not verify"},
+        {"signatures[0].value changed", "does not verify"},
+    };
+    wrapped w = {parley__v1__signed__unpack(NULL, job.signed_approval[TAX].len,
+                                            job.signed_approval[TAX].data),
+                 verify_approval};
+    sweep s = {
+        .name = "signature", .attempt = relay_wrapped, .ctx = &w, .rows = rows, .n_rows = N(rows)};
+    sweep_run(&s, &w.message->base, 10);
+    parley__v1__signed__free_unpacked(w.message, NULL);
+}
+
+/* ---- a proposer who signs something that this node cannot join ---- */
+
+static pl_status propose(void *ctx) {
+    (void)ctx;
+    fixture_sign(&job.proposal, "proposal", "health", pl_org_sign_key(world.orgs[HEALTH]),
+                 &job.signed_proposal);
+    return verify_proposal(pl_bytes_view(&job.signed_proposal));
+}
+
+static void every_field_of_a_proposal(void **state) {
+    (void)state;
+    /* Accepted is what the text means, not what form it has: the plan digest, the catalogue, the
+     * policy and the other parties' descriptors decide on it, outside of this function. */
+    static const sweep_row rows[] = {
+        {"job_id changed", NULL},
+        {"submitter changed", NULL},
+        {"task.kind changed", NULL},
+        {"task.text changed", NULL},
+        {"task.purpose changed", NULL},
+        {"task.protocol changed", NULL},
+        {"task.compute swapped", NULL},
+        {"task.recipients doubled", "names health twice"},
+        {"task.recipients[0] changed", "task.recipients"},
+        {"parties dropped", "task.compute[2] is not among the parties"},
+        {"parties doubled", "rank"},
+        {"parties swapped", "rank"},
+        {"parties[0].org changed", "org is no member"},
+        {"parties[0].compute flipped", "compute of health differs"},
+        {"parties[0].owner flipped", NULL},
+        {"parties[1].node changed", NULL},
+        {"parties[2].node changed", NULL},
+        {"parties[3].node changed", NULL},
+        {"parties[1].sign_key_id changed", NULL},
+        {"parties[2].sign_key_id changed", NULL},
+        {"parties[3].sign_key_id changed", NULL},
+        {"parties[1].owner flipped", "catalog[0]: org is no party with the role owner"},
+        {"parties[2].owner flipped", "catalog[1]: org is no party with the role owner"},
+        {"parties[3].owner flipped", "catalog[2]: org is no party with the role owner"},
+        {"catalog dropped", NULL},
+        {"catalog swapped", NULL},
+        {"catalog doubled", "catalog[3]: dataset north.residents stands there twice"},
+        {"catalog[0].dataset changed", NULL},
+        {"catalog[1].dataset changed", NULL},
+        {"catalog[2].dataset changed", NULL},
+        {"catalog[0].schema_version +1", NULL},
+        {"catalog[1].schema_version +1", NULL},
+        {"catalog[2].schema_version +1", NULL},
+        {"catalog[0].schema_version large", NULL},
+        {"catalog[1].schema_version large", NULL},
+        {"catalog[2].schema_version large", NULL},
+        {"catalog[0].digest changed", NULL},
+        {"catalog[1].digest changed", NULL},
+        {"catalog[2].digest changed", NULL},
+        {"plan_digest changed", NULL},
+        {"created_at +1", NULL},
+        {"not_after +1", NULL},
+        {"session_seconds +1", NULL},
+    };
+    sweep s = {.name = "proposal", .attempt = propose, .rows = rows, .n_rows = N(rows)};
+    sweep_run(&s, &job.proposal.base, 100);
+}
+
+static void a_compute_set_of_one_group_is_refused(void **state) {
+    (void)state;
+    uint8_t key_id[32];
+    const Parley__V1__Descriptor *twin = fixture_descriptor(&world, TWIN);
+    must(pl_key_id(pl_view_of(twin->sign_key.data, twin->sign_key.len), key_id));
+    job.party[SOUTH].org = job.compute[1] = (char *)(uintptr_t) "twin";
+    job.party[SOUTH].sign_key_id = (ProtobufCBinaryData){32, key_id};
+    job.proposal.n_catalog = 0;
+    must_refuse(propose(NULL), PL_REFUSED,
+                "proposal: task.compute: twin and tax are both of independence group tax");
+    job.proposal.n_parties = 0;
+    must_refuse(propose(NULL), PL_INVALID_ARGUMENT, "parties are 0");
+}
+
+static void the_window_of_a_proposal(void **state) {
+    (void)state;
+    static const struct {
+        int64_t created_at, not_after;
+        pl_code code;
+        const char *text; /* NULL: accepted */
+    } rows[] = {
+        {120, 3600, PL_CODE_OK, NULL},
+        {121, 3600, PL_FAILED_PRECONDITION, "created_at is "},
+        {-86400 * 20, 3600, PL_CODE_OK, NULL}, /* waited for a node that was down */
+        {-60, 0, PL_CODE_OK, NULL},
+        {-60, -1, PL_FAILED_PRECONDITION, "not_after, 2026-11-18"},
+        {-60, -60, PL_INVALID_ARGUMENT, "not_after is not after created_at"},
+        {-60, 86400 * 90, PL_LIMIT, "not_after is more than 90 days"},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        job.proposal.created_at = FIXTURE_NOW + rows[i].created_at;
+        job.proposal.not_after = FIXTURE_NOW + rows[i].not_after;
+        if (rows[i].text == NULL)
+            must(propose(NULL));
+        else
+            must_refuse(propose(NULL), rows[i].code, rows[i].text);
+    }
+}
+
+/* ---- a party that signs something else than agreed: the others find it in the charter ---- */
+
+static pl_status charter_with_approval(void *ctx) {
+    pl_bytes charter = {0};
+    node n;
+    node_init(&n, *(const int *)ctx);
+    fixture_job_sign_approval(&world, &job, TAX);
+    fixture_job_charter(&world, &job, &charter);
+    pl_status status = verify_at(&n, pl_bytes_view(&charter));
+    pl_bytes_done(&charter);
+    return status;
+}
+
+static void every_field_of_an_approval(void **state) {
+    (void)state;
+    static const sweep_row rows[] = {
+        {"approver changed", NULL},     {"policy_version +1", NULL},
+        {"policy_version large", NULL}, {"policy_digest changed", NULL},
+        {"decided_at +1", NULL},        {"not_after +1", NULL},
+        {"not_after large", NULL},      {"granted flipped", "refusal is missing"},
+    };
+    int at = NORTH;
+    sweep s = {.name = "approval",
+               .attempt = charter_with_approval,
+               .ctx = &at,
+               .rows = rows,
+               .n_rows = N(rows)};
+    sweep_run(&s, &job.approval[TAX].base, 20);
+}
+
+static void a_refusal_is_no_approval(void **state) {
+    (void)state;
+    int at = NORTH;
+    Parley__V1__Refusal refusal = PARLEY__V1__REFUSAL__INIT;
+    refusal.rule = (char[]){"rule 3"};
+    refusal.reason = (char[]){"only inside SUM or AVG"};
+    job.approval[TAX].granted = false;
+    job.approval[TAX].refusal = &refusal;
+    must_refuse(charter_with_approval(&at), PL_REFUSED,
+                "charter: approval of tax: granted is false");
+    must(verify_approval(pl_bytes_view(&job.signed_approval[TAX]))); /* but a good refusal it is */
+    job.approval[TAX].granted = true;
+    must_refuse(charter_with_approval(&at), PL_INVALID_ARGUMENT, "refusal is given, but granted");
+}
+
+static pl_status charter_with_reservation(void *ctx) {
+    pl_bytes charter = {0};
+    node n;
+    uint8_t key[32], commitment[32]; /* what the node itself remembers, whatever it is sent */
+    node_init(&n, *(const int *)ctx);
+    memset(key, 0x20 + *(const int *)ctx, sizeof key);
+    memset(commitment, 0x40 + *(const int *)ctx, sizeof commitment);
+    n.rules.session_key = key;
+    n.rules.input_commitment = commitment;
+    fixture_job_sign_reservation(&world, &job, TAX);
+    fixture_job_charter(&world, &job, &charter);
+    pl_status status = verify_at(&n, pl_bytes_view(&charter));
+    pl_bytes_done(&charter);
+    return status;
+}
+
+static void every_field_of_a_reservation(void **state) {
+    (void)state;
+    /* Of another party's reservation the key and the commitment are its own to choose. */
+    static const sweep_row rows[] = {
+        {"session_key changed", NULL}, {"input_commitment changed", NULL},
+        {"memory_bytes +1", NULL},     {"memory_bytes large", NULL},
+        {"reserved_at +1", NULL},      {"not_after +1", NULL},
+        {"endpoints doubled", NULL},
+    };
+    int at = NORTH;
+    sweep s = {.name = "reservation",
+               .attempt = charter_with_reservation,
+               .ctx = &at,
+               .rows = rows,
+               .n_rows = N(rows)};
+    sweep_run(&s, &job.reservation[TAX].base, 20);
+    /* Of the node's own, only what it made passes. */
+    static const sweep_row own_rows[] = {
+        {"memory_bytes +1", NULL}, {"memory_bytes large", NULL}, {"reserved_at +1", NULL},
+        {"not_after +1", NULL},    {"endpoints doubled", NULL},
+    };
+    at = TAX;
+    sweep own = {.name = "own reservation",
+                 .attempt = charter_with_reservation,
+                 .ctx = &at,
+                 .rows = own_rows,
+                 .n_rows = N(own_rows)};
+    sweep_run(&own, &job.reservation[TAX].base, 20);
+}
+
+static void a_session_key_is_nobody_elses(void **state) {
+    (void)state;
+    int at = NORTH;
+    memset(job.session_key[TAX], 0x20 + SOUTH, 32);
+    must_refuse(charter_with_reservation(&at), PL_PROTOCOL,
+                "reservation of tax: session_key is also south's");
+    memset(job.session_key[TAX], 0, 32);
+    must_refuse(charter_with_reservation(&at), PL_INVALID_ARGUMENT, "session_key is zero");
+}
+
+static void the_time_of_a_reservation(void **state) {
+    (void)state;
+    int at = NORTH;
+    job.reservation[TAX].reserved_at = FIXTURE_NOW - 180;
+    job.reservation[TAX].not_after = FIXTURE_NOW - 120; /* its clock may be that much behind */
+    must(charter_with_reservation(&at));
+    job.reservation[TAX].not_after = FIXTURE_NOW - 121;
+    must_refuse(charter_with_reservation(&at), PL_FAILED_PRECONDITION,
+                "reservation of tax: not_after");
+    job.reservation[TAX].reserved_at = FIXTURE_NOW + 121;
+    job.reservation[TAX].not_after = FIXTURE_NOW + 181;
+    must_refuse(charter_with_reservation(&at), PL_FAILED_PRECONDITION,
+                "reservation of tax: reserved_at");
+}
+
+/* ---- a proposer who puts a charter together that was not agreed ---- */
+
+typedef struct forge {
+    Parley__V1__Charter *body;
+    int at;
+} forge;
+
+static pl_status charter_resigned(void *ctx) {
+    forge *g = ctx;
+    node n;
+    pl_bytes charter = {0};
+    node_init(&n, g->at);
+    fixture_sign(g->body, "charter", "health", pl_org_sign_key(world.orgs[HEALTH]), &charter);
+    pl_status status = verify_at(&n, pl_bytes_view(&charter));
+    pl_bytes_done(&charter);
+    return status;
+}
+
+static void every_field_of_a_charter(void **state) {
+    (void)state;
+    static const sweep_row rows[] = {
+        {"session_id changed", NULL}, /* it is drawn here; one that ran before is a replay */
+        {"created_at +1", NULL},
+        {"start_before +1", NULL},
+        {"approvals[0] changed", "approval"},
+        {"approvals[1] changed", "approval"},
+        {"approvals[2] changed", "approval"},
+        {"approvals[3] changed", "approval"},
+        {"approvals[0] longer", "approval"},
+        {"approvals[1] longer", "approval"},
+        {"approvals[2] longer", "approval"},
+        {"approvals[3] longer", "approval"},
+        {"approvals swapped", "approvals[0]: approval: there is no signature of health"},
+        {"reservations swapped", "reservations[0]: reservation: there is no signature of health"},
+        {"reservations[0] changed", "reservation"},
+        {"reservations[0] longer", "reservation"},
+    };
+    pl_bytes charter = {0};
+    fixture_job_charter(&world, &job, &charter);
+    forge g = {charter_body(&charter), NORTH};
+    sweep s = {
+        .name = "charter", .attempt = charter_resigned, .ctx = &g, .rows = rows, .n_rows = N(rows)};
+    sweep_run(&s, &g.body->base, 20);
+    parley__v1__charter__free_unpacked(g.body, NULL);
+    pl_bytes_done(&charter);
+}
+
+/* Every byte of a charter, flipped, by the proposer's own hand or not: nothing but a refusal. */
+static void no_single_bit_of_a_charter_is_spare(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    node n;
+    node_init(&n, SOUTH);
+    fixture_job_charter(&world, &job, &charter);
+    size_t refused = 0;
+    for (size_t i = 0; i < charter.len; i += 13) {
+        charter.data[i] ^= (uint8_t)(1u << (i % 8));
+        pl_status status = verify_at(&n, pl_bytes_view(&charter));
+        if (pl_is_ok(status))
+            fail_msg("byte %zu may be changed", i);
+        refused++;
+        pl_status_done(&status);
+        charter.data[i] ^= (uint8_t)(1u << (i % 8));
+    }
+    for (size_t len = 0; len < charter.len; len += 97) {
+        pl_status status = verify_at(&n, pl_view_of(charter.data, len));
+        assert_false(pl_is_ok(status));
+        pl_status_done(&status);
+    }
+    assert_true(refused > 100);
+    must(verify_at(&n, pl_bytes_view(&charter)));
+    pl_bytes_done(&charter);
+}
+
+/* ---- what a node holds by itself ---- */
+
+static void a_node_compares_with_what_it_holds(void **state) {
+    (void)state;
+    uint8_t other[32] = {9};
+    pl_bytes charter = {0};
+    node n;
+    fixture_job_charter(&world, &job, &charter);
+    pl_view view = pl_bytes_view(&charter);
+
+    node_init(&n, NORTH);
+    n.rules.proposal_digest = other;
+    must_refuse(verify_at(&n, view), PL_PROTOCOL, "charter: proposal differs from the one");
+    node_init(&n, NORTH);
+    n.rules.plan_digest = other;
+    must_refuse(verify_at(&n, view), PL_PROTOCOL,
+                "charter: proposal: plan_digest differs from this node's plan");
+    node_init(&n, NORTH);
+    n.rules.session_key = other;
+    must_refuse(verify_at(&n, view), PL_PROTOCOL,
+                "reservation of north: session_key differs from this node's live reservation");
+    node_init(&n, NORTH);
+    n.rules.input_commitment = other;
+    must_refuse(verify_at(&n, view), PL_PROTOCOL, "reservation of north: input_commitment differs");
+    node_init(&n, NORTH);
+    n.rules.attempt = 3;
+    must_refuse(verify_at(&n, view), PL_PROTOCOL, "reservation of health: attempt is 2");
+    node_init(&n, NORTH);
+    n.rules.from = "south"; /* relayed in another's name */
+    must_refuse(verify_at(&n, view), PL_UNAUTHENTICATED, "no signature of south");
+    node_init(&n, NORTH);
+    n.rules.own = "twin";
+    must_refuse(verify_at(&n, view), PL_INVALID_ARGUMENT, "parties do not name twin");
+    pl_bytes_done(&charter);
+}
+
+static void replays_and_old_charters(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    node n;
+    fixture_job_charter(&world, &job, &charter);
+    node_init(&n, NORTH);
+    already_started = true;
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_ALREADY_EXISTS, "charter: session_id");
+    already_started = false;
+    n.rules.now = FIXTURE_NOW + 120;
+    must(verify_at(&n, pl_bytes_view(&charter)));
+    n.rules.now = FIXTURE_NOW + 121;
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_FAILED_PRECONDITION,
+                "charter: created_at");
+    n.rules.now = FIXTURE_NOW - 121;
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_FAILED_PRECONDITION,
+                "charter: created_at");
+    pl_bytes_done(&charter);
+}
+
+static void a_key_that_was_renewed_since_is_refused(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    node n;
+    job.key_id[TAX][0] ^= 1; /* all agreed on a proposal that names another key */
+    fixture_job_sign(&world, &job);
+    fixture_job_charter(&world, &job, &charter);
+    node_init(&n, NORTH);
+    must_refuse(
+        verify_at(&n, pl_bytes_view(&charter)), PL_PROTOCOL,
+        "proposal: parties[3] (tax): sign_key_id differs from the key of its valid descriptor");
+    job.key_id[TAX][0] ^= 1;
+    fixture_job_sign(&world, &job);
+    fixture_job_charter(&world, &job, &charter);
+    node_init(&n, NORTH);
+    descriptor_missing = TAX;
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_UNAVAILABLE, "descriptor of tax");
+    pl_bytes_done(&charter);
+}
+
+static void another_partys_signature_does_not_help(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    node n;
+    node_init(&n, NORTH);
+    fixture_sign(&job.approval[TAX], "approval", "tax", pl_org_sign_key(world.orgs[SOUTH]),
+                 &job.signed_approval[TAX]);
+    fixture_job_charter(&world, &job, &charter);
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_UNAUTHENTICATED,
+                "the signature of tax is by another key");
+    /* right key, wrong domain: an approval signed as a reservation is neither */
+    fixture_sign(&job.approval[TAX], "reservation", "tax", pl_org_sign_key(world.orgs[TAX]),
+                 &job.signed_approval[TAX]);
+    fixture_job_charter(&world, &job, &charter);
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_UNAUTHENTICATED, "does not verify");
+    pl_bytes_done(&charter);
+}
+
+/* ---- strict decoding ---- */
+
+static void sign_body(const uint8_t *body, size_t len, pl_bytes *out) {
+    pl_bytes_done(out);
+    must(pl_sign(pl_org_sign_key(world.orgs[TAX]), "approval", "tax", pl_view_of(body, len), out));
+}
+
+static void only_one_encoding_is_read(void **state) {
+    (void)state;
+    uint8_t body[600];
+    size_t len = parley__v1__approval__pack(&job.approval[TAX], body);
+    pl_bytes out = {0};
+    memcpy(body + len, "\x98\x06\x01", 3); /* field 99 */
+    sign_body(body, len + 3, &out);
+    must_refuse(verify_approval(pl_bytes_view(&out)), PL_UNSUPPORTED, "approval: unknown field 99");
+    memcpy(body + len, "\x08\x01", 2); /* version once more */
+    sign_body(body, len + 2, &out);
+    must_refuse(verify_approval(pl_bytes_view(&out)), PL_INVALID_ARGUMENT, "its bytes are not");
+    sign_body(body, len - 1, &out);
+    must_refuse(verify_approval(pl_bytes_view(&out)), PL_INVALID_ARGUMENT,
+                "approval: cannot be read");
+    static uint8_t large[(1u << 20) + 10];
+    must_refuse(verify_approval(pl_view_of(large, sizeof large)), PL_LIMIT, "too large");
+    pl_bytes_done(&out);
+}
+
+static void unknown_fields_are_found_at_any_depth(void **state) {
+    (void)state;
+    uint8_t one[] = {1};
+    ProtobufCMessageUnknownField unknown = {
+        .tag = 77, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = one};
+    job.party[2].base.n_unknown_fields = 1;
+    job.party[2].base.unknown_fields = &unknown;
+    must_refuse(propose(NULL), PL_UNSUPPORTED, "proposal: unknown field 77 in parties[2]");
+}
+
+static void text_is_clean_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *refusal; /* NULL: accepted */
+    } rows[] = {
+        {"\xe7\xbb\x9f\xe8\xae\xa1 \xf0\x9f\x93\x8a\tok\r\n", NULL},
+        {"\xc3", "task.purpose is not text in UTF-8"},
+        {"\xc0\xaf", "task.purpose is not text in UTF-8"},         /* overlong */
+        {"\xed\xa0\x80", "task.purpose is not text in UTF-8"},     /* surrogate */
+        {"\xf4\x90\x80\x80", "task.purpose is not text in UTF-8"}, /* above U+10FFFF */
+        {"a\x1b[2Jb", "task.purpose holds control characters"},
+        {"a\x7f", "task.purpose holds control characters"},
+        {"a\xc2\x9b", "task.purpose holds control characters"}, /* CSI as one character */
+        {"", "task.purpose is empty"},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        job.task.purpose = (char *)(uintptr_t)rows[i].text;
+        if (rows[i].refusal == NULL)
+            must(propose(NULL));
+        else
+            must_refuse(propose(NULL), PL_INVALID_ARGUMENT, rows[i].refusal);
+    }
+    pl_bytes out;
+    job.task.purpose = (char[]){"\x1b"};
+    must_refuse(pl_proposal_sign(&job.proposal, pl_org_sign_key(world.orgs[HEALTH]), &out),
+                PL_INVALID_ARGUMENT, "task.purpose");
+}
+
+/* ---- the envelope ---- */
+
+static pl_status open_at(int org, const char *sender, const char *recipient, pl_view sealed,
+                         pl_bytes *out) {
+    return pl_envelope_open(pl_org_seal_key(world.orgs[org]), sender, recipient, sealed, out);
+}
+
+static void an_envelope_opens_for_its_recipient_only(void **state) {
+    (void)state;
+    const Parley__V1__Descriptor *tax = fixture_descriptor(&world, TAX);
+    pl_view key = pl_view_of(tax->seal_key.data, tax->seal_key.len);
+    pl_bytes sealed, out;
+    must(pl_envelope_seal("health", "tax", key, pl_bytes_view(&job.signed_proposal), &sealed));
+    must(open_at(TAX, "health", "tax", pl_bytes_view(&sealed), &out));
+    assert_true(pl_view_equal(pl_bytes_view(&out), pl_bytes_view(&job.signed_proposal)));
+    pl_bytes_done(&out);
+    must_refuse(open_at(NORTH, "health", "tax", pl_bytes_view(&sealed), &out), PL_UNAUTHENTICATED,
+                "key_id");
+    must_refuse(open_at(TAX, "south", "tax", pl_bytes_view(&sealed), &out), PL_UNAUTHENTICATED,
+                "sender");
+    must_refuse(open_at(TAX, "health", "north", pl_bytes_view(&sealed), &out), PL_UNAUTHENTICATED,
+                "recipient");
+    pl_bytes_done(&sealed);
+}
+
+static pl_status relay_sealed(void *ctx) {
+    Parley__V1__Sealed *message = ctx;
+    pl_bytes out = {0};
+    size_t len = parley__v1__sealed__get_packed_size(message);
+    uint8_t *packed = malloc(len + 1);
+    parley__v1__sealed__pack(message, packed);
+    pl_status status = open_at(TAX, "health", "tax", pl_view_of(packed, len), &out);
+    pl_bytes_done(&out);
+    free(packed);
+    return status;
+}
+
+static void every_field_of_an_envelope(void **state) {
+    (void)state;
+    static const sweep_row rows[] = {
+        {"ephemeral changed", "ciphertext"}, /* another secret: the tag does not fit */
+        {"nonce changed", "ciphertext"},
+    };
+    const Parley__V1__Descriptor *tax = fixture_descriptor(&world, TAX);
+    pl_bytes sealed;
+    must(pl_envelope_seal("health", "tax", pl_view_of(tax->seal_key.data, tax->seal_key.len),
+                          pl_view_text("SELECT 1"), &sealed));
+    Parley__V1__Sealed *message = parley__v1__sealed__unpack(NULL, sealed.len, sealed.data);
+    sweep s = {.name = "envelope",
+               .attempt = relay_sealed,
+               .ctx = message,
+               .rows = rows,
+               .n_rows = N(rows)};
+    sweep_run(&s, &message->base, 10);
+    parley__v1__sealed__free_unpacked(message, NULL);
+    pl_bytes_done(&sealed);
+}
+
+static void an_envelope_hides_small_lengths(void **state) {
+    (void)state;
+    static uint8_t body[PL_ENVELOPE_STEP_BYTES];
+    const Parley__V1__Descriptor *tax = fixture_descriptor(&world, TAX);
+    pl_view key = pl_view_of(tax->seal_key.data, tax->seal_key.len);
+    size_t lens[3];
+    for (size_t i = 0; i < 3; i++) {
+        static const size_t body_lens[] = {0, PL_ENVELOPE_STEP_BYTES - 4,
+                                           PL_ENVELOPE_STEP_BYTES - 3};
+        pl_bytes sealed, out;
+        must(pl_envelope_seal("health", "tax", key, pl_view_of(body, body_lens[i]), &sealed));
+        must(open_at(TAX, "health", "tax", pl_bytes_view(&sealed), &out));
+        assert_int_equal(out.len, body_lens[i]);
+        lens[i] = sealed.len;
+        pl_bytes_done(&out);
+        pl_bytes_done(&sealed);
+    }
+    assert_int_equal(lens[0], lens[1]);
+    assert_int_equal(lens[2], lens[1] + PL_ENVELOPE_STEP_BYTES);
+}
+
+static int open_world(void **state) {
+    (void)state;
+    fixture_open(&world);
+    return 0;
+}
+
+static int close_world(void **state) {
+    (void)state;
+    fixture_close(&world);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_charter_verifies_at_every_party),
+        TEST(a_changed_body_breaks_its_signature),
+        TEST(a_changed_signature_is_refused_by_its_field),
+        TEST(every_field_of_a_proposal),
+        TEST(a_compute_set_of_one_group_is_refused),
+        TEST(the_window_of_a_proposal),
+        TEST(every_field_of_an_approval),
+        TEST(a_refusal_is_no_approval),
+        TEST(every_field_of_a_reservation),
+        TEST(a_session_key_is_nobody_elses),
+        TEST(the_time_of_a_reservation),
+        TEST(every_field_of_a_charter),
+        TEST(no_single_bit_of_a_charter_is_spare),
+        TEST(a_node_compares_with_what_it_holds),
+        TEST(replays_and_old_charters),
+        TEST(a_key_that_was_renewed_since_is_refused),
+        TEST(another_partys_signature_does_not_help),
+        TEST(only_one_encoding_is_read),
+        TEST(unknown_fields_are_found_at_any_depth),
+        TEST(text_is_clean_utf8),
+        TEST(an_envelope_opens_for_its_recipient_only),
+        TEST(every_field_of_an_envelope),
+        TEST(an_envelope_hides_small_lengths),
+    };
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}
