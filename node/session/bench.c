@@ -75,7 +75,7 @@ static pl_status fill(const pl_plan_context *context, const Parley__V1__Task *ta
 
 pl_status pl_bench_plan(const pl_plan_context *context, const Parley__V1__Task *task,
                         Parley__V1__Plan **out) {
-    uint64_t n;
+    uint64_t n = 0;
     PL_TRY(parse_task(task->text, &n));
     Parley__V1__Plan *plan;
     PL_TRY(pl_alloc(1, sizeof *plan, &plan));

@@ -172,7 +172,7 @@ static pl_status add_row(loader *l) {
     PL_TRY(pl_eval_is_true(l->where, l->slots, &is_wanted));
     if (!is_wanted)
         return PL_OK;
-    size_t cell;
+    size_t cell = 0;
     PL_TRY(cell_of(l, &cell));
     for (size_t i = 0; i < l->query->n_moments; i++) {
         const Parley__V1__Moment *m = l->query->moments[i];

@@ -178,7 +178,7 @@ pl_status pl_rank_of(const pl_session_run *run, const char *org, size_t *out_ran
 pl_status pl_recipients_mask(const pl_session_run *run, uint64_t *out_mask) {
     *out_mask = 0;
     for (size_t i = 0; i < run->plan->n_recipients; i++) {
-        size_t rank;
+        size_t rank = 0;
         PL_TRY(pl_rank_of(run, run->plan->recipients[i], &rank));
         if (rank >= 64)
             return pl_fail(PL_LIMIT, "a session has at most 64 parties");

@@ -206,7 +206,7 @@ static pl_status compile(const Parley__V1__Expr *expr, pl_eval_bind bind, void *
     if (depth > PL_EXPR_DEPTH_MAX)
         return pl_fail(PL_LIMIT, "an expression is nested deeper than %d levels",
                        PL_EXPR_DEPTH_MAX);
-    size_t row;
+    size_t row = 0;
     PL_TRY(find_op(expr, &row));
     pl_eval *eval;
     PL_TRY(pl_alloc(1, sizeof *eval, &eval));

@@ -119,7 +119,7 @@ static pl_status group_column(const planner *p, const PgQuery__Node *node, const
     *out_location = pl_node_location(node);
     const PgQuery__Node *meant = node;
     const char *name = bare_name(node);
-    size_t at;
+    size_t at = 0;
     if (is_ordinal(node)) {
         PL_TRY(target_at(p, node, "GROUP BY", &at));
         meant = target(p, at)->val;
