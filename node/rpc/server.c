@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <grpc/support/alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
