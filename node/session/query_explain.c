@@ -22,16 +22,33 @@ static bool is_in(char *const *list, size_t n, const char *org) {
     return false;
 }
 
+/* Columns on a terminal: characters of three and four bytes are nearly all two columns wide
+ * (Chinese above all). */
+static size_t text_width(const char *text) {
+    size_t width = 0;
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        width += byte >= 0xE0 ? 2 : (byte & 0xC0) != 0x80;
+    }
+    return width;
+}
+
+static void print_padded(const char *text, size_t width, pl_buf *out) {
+    size_t own = text_width(text);
+    pl_buf_printf(out, "%s%*s", text, (int)(own < width ? width - own : 0), "");
+}
+
 static size_t width_of(char *const *list, size_t n, size_t width) {
     for (size_t i = 0; i < n; i++)
-        if (strlen(list[i]) > width)
-            width = strlen(list[i]);
+        if (text_width(list[i]) > width)
+            width = text_width(list[i]);
     return width;
 }
 
 static void print_party(const plan_t *plan, const char *org, size_t width, pl_buf *out) {
     const char *separator = "  ";
-    pl_buf_printf(out, "  %-*s", (int)width, org);
+    pl_buf_printf(out, "  ");
+    print_padded(org, width, out);
     if (is_in(plan->owners, plan->n_owners, org)) {
         pl_buf_printf(out, "%sdata owner", separator);
         separator = ", ";
@@ -137,13 +154,14 @@ static void print_precision(const Parley__V1__Moment *moment, pl_buf *out) {
 static void print_disclosure(const plan_t *plan, const query_t *query, pl_buf *out) {
     size_t width = 4, skip = query->cohort > 0;
     for (size_t i = 0; i < plan->n_openings; i++)
-        if (strlen(plan->openings[i]->what) > width)
-            width = strlen(plan->openings[i]->what);
+        if (text_width(plan->openings[i]->what) > width)
+            width = text_width(plan->openings[i]->what);
     pl_buf_printf(out, "\nWho learns what\n  %-*s  %7s  %-7s  %s\n", (int)width, "opened", "values",
                   "ring", "precision");
     for (size_t i = 0; i < plan->n_openings; i++) {
-        pl_buf_printf(out, "  %-*s  %7" PRIu64 "  ", (int)width, plan->openings[i]->what,
-                      plan->openings[i]->n_values);
+        pl_buf_printf(out, "  ");
+        print_padded(plan->openings[i]->what, width, out);
+        pl_buf_printf(out, "  %7" PRIu64 "  ", plan->openings[i]->n_values);
         const Parley__V1__Moment *moment =
             i >= skip && i - skip < query->n_moments ? query->moments[i - skip] : NULL;
         pl_buf_printf(out, "Z_2^%-3u  ", moment ? moment->ring_bits : 64);
@@ -182,22 +200,22 @@ static const char *right_name(Parley__V1__Right right) {
     }
 }
 
+static size_t flow_width(const Parley__V1__Flow *f) {
+    bool is_column = f->column[0] != '\0';
+    return text_width(f->owner) +
+           (is_column ? text_width(f->dataset) + text_width(f->column) + 2 : 0);
+}
+
 static void print_flows(const plan_t *plan, pl_buf *out) {
     size_t width = 0;
-    for (size_t i = 0; i < plan->n_flows; i++) {
-        const Parley__V1__Flow *f = plan->flows[i];
-        size_t len = strlen(f->owner) + strlen(f->dataset) + strlen(f->column) + 2;
-        width = len > width ? len : width;
-    }
+    for (size_t i = 0; i < plan->n_flows; i++)
+        width = flow_width(plan->flows[i]) > width ? flow_width(plan->flows[i]) : width;
     pl_buf_printf(out, "\nRights used\n");
     for (size_t i = 0; i < plan->n_flows; i++) {
         const Parley__V1__Flow *f = plan->flows[i];
-        bool is_column = f->column[0] != '\0';
-        size_t len =
-            strlen(f->owner) + (is_column ? strlen(f->dataset) + strlen(f->column) + 2 : 0);
-        pl_buf_printf(out, "  %s%s%s%s%s%*s  %-9s  %s\n", f->owner, is_column ? "." : "",
-                      is_column ? f->dataset : "", is_column ? "." : "", is_column ? f->column : "",
-                      (int)(width - len), "", right_name(f->right), f->operation);
+        const char *dot = f->column[0] != '\0' ? "." : "";
+        pl_buf_printf(out, "  %s%s%s%s%s%*s  %-9s  %s\n", f->owner, dot, f->dataset, dot, f->column,
+                      (int)(width - flow_width(f)), "", right_name(f->right), f->operation);
     }
 }
 

@@ -447,10 +447,10 @@ pl_status pl_analyze(pl_scope *scope, const PgQuery__Node *node, pl_expr **out) 
     if (++scope->n_nodes > PL_SQL_NODES_MAX)
         return pl_fail(PL_LIMIT, "the query's expressions have more than %d parts: simplify it",
                        PL_SQL_NODES_MAX);
-    if (scope->depth >= PL_EXPR_DEPTH_MAX / 2)
+    if (scope->depth >= PL_EXPR_DEPTH_MAX / 4)
         return CODE_HERE(scope, node, PL_LIMIT,
                          "an expression is nested deeper than %d levels: write it flatter",
-                         PL_EXPR_DEPTH_MAX / 2);
+                         PL_EXPR_DEPTH_MAX / 4);
     scope->depth++;
     pl_status status = dispatch(scope, node, out);
     scope->depth--;

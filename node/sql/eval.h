@@ -9,7 +9,8 @@
 #include "node/sql/datum.h"
 #include "proto/plan.pb-c.h"
 
-#define PL_EXPR_DEPTH_MAX 256
+#define PL_EXPR_DEPTH_MAX                                                                          \
+    512 /* planning stops at a quarter: one level of text makes at most four here */
 
 typedef struct pl_eval pl_eval;
 

@@ -251,6 +251,24 @@ static void test_bounds(void **state) {
     repeat(other, ") BETWEEN false AND true", 20);
     snprintf(text, sizeof text, "SELECT COUNT(*) FROM residents WHERE %smarried%s", part, other);
     refused(text, "more than 4096 parts");
+    /* What nests without brackets: chains of set operations, joins and signs. */
+    repeat(part, " UNION SELECT 1", 330);
+    snprintf(text, sizeof text, "SELECT 1%s", part);
+    refused(text, "UNION");
+    repeat(part, " JOIN a ON true", 200);
+    snprintf(text, sizeof text, "SELECT COUNT(*) FROM a%s", part);
+    refused(text, "JOIN is not supported");
+    repeat(part, "- ", 900);
+    snprintf(text, sizeof text, "SELECT %sCOUNT(*) FROM residents", part);
+    refused(text, "nested deeper than 128 levels");
+    repeat(part, "(", 60);
+    repeat(other, " NOT IN (false))", 60);
+    snprintf(text, sizeof text, "SELECT COUNT(*) FROM residents WHERE %smarried%s", part, other);
+    Parley__V1__Plan *made = must_plan(text);
+    pl_buf shown = {0};
+    assert_true(pl_is_ok(pl_session_kind_find("query")->explain(made, &shown)));
+    pl_buf_done(&shown);
+    parley__v1__plan__free_unpacked(made, NULL);
     repeat(text, "x", 20000);
     refused(text, "bytes; the limit is 8192");
 }

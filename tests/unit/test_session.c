@@ -290,6 +290,8 @@ static void check_case(const char *sql, const char *want, const job *model) {
         assert_int_equal(j.n_agreed[i], 1);
         assert_int_equal(j.result[i] != NULL, j.parties[i]->recipient);
         assert_true(j.rounds[i] <= j.plan->cost->rounds);
+        if (j.parties[i]->compute)
+            assert_true(j.bytes_sent[i] <= j.plan->cost->bytes_per_link_max);
     }
     job_done(&j);
 }
@@ -401,6 +403,11 @@ static void check_cohort(const cohort_case *c, const char *sql, const char *want
         assert_string_equal(table->note, note);
     }
     assert_null(result_of(&j, "south"));
+    for (size_t i = 0; i < j.n_parties; i++) {
+        assert_true(j.rounds[i] <= j.plan->cost->rounds);
+        if (j.parties[i]->compute)
+            assert_true(j.bytes_sent[i] <= j.plan->cost->bytes_per_link_max);
+    }
     job_done(&j);
 }
 
