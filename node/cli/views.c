@@ -1,6 +1,6 @@
 /* views.c: parley catalog, status, audit show|verify, receipt get|verify. */
-#include "node/charter/receipt.h"
 #include "node/cli/cli.h"
+#include "node/cli/receipt.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -242,7 +242,7 @@ static pl_status run_receipt_get(pl_cli *cli) {
 static pl_status run_receipt_verify(pl_cli *cli) {
     const char *manifest = pl_cli_option(cli, "--manifest");
     PL_TRY(pl_cli_words(cli, 1, "receipt verify FILE [--manifest MANIFEST]"));
-    return pl_receipt_verify_file(cli->argv[0], manifest, cli->json);
+    return pl_cli_receipt_verify(cli->argv[0], manifest, cli->json);
 }
 
 const pl_command pl_view_commands[] = {

@@ -1,0 +1,13 @@
+/* Receipts offline: the file that `parley receipt get` writes holds receipt, manifest and the
+ * parties' descriptors. */
+#ifndef PL_NODE_CLI_RECEIPT_H
+#define PL_NODE_CLI_RECEIPT_H
+
+#include "protocols/base/status.h"
+
+/* pl_cli_receipt_verify prints who signed and who is missing. manifest_path NULL: the manifest
+ * inside the file is used. Errors: FAILED_PRECONDITION (signatures are missing), UNAUTHENTICATED,
+ * CORRUPT. */
+PL_STATUS pl_cli_receipt_verify(const char *path, const char *manifest_path, bool json);
+
+#endif
