@@ -21,11 +21,22 @@ bool pl_choice_has(const pl_choice *choice, const char *name) {
     return choice->any || pl_texts_have(&choice->names, name);
 }
 
+static bool list_has(char *const *names, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Equal as sets, both ways: a plan that names one party twice is not the set that was accepted. */
 static bool compute_accepted(const pl_rule *rule, const Parley__V1__Plan *plan) {
     for (size_t i = 0; i < rule->n_compute; i++) {
-        bool same = rule->compute[i].n == plan->n_compute;
+        const pl_texts *set = &rule->compute[i];
+        bool same = set->n == plan->n_compute;
         for (size_t k = 0; same && k < plan->n_compute; k++)
-            same = pl_texts_have(&rule->compute[i], plan->compute[k]);
+            same = pl_texts_have(set, plan->compute[k]) &&
+                   list_has(plan->compute, plan->n_compute, set->items[k]);
         if (same)
             return true;
     }
@@ -65,6 +76,10 @@ static uint32_t rights_on(const pl_rule *rule, const char *column) {
     return 0;
 }
 
+static bool is_data_right(Parley__V1__Right right) {
+    return right >= PARLEY__V1__RIGHT__RIGHT_AGGREGATE && right <= PARLEY__V1__RIGHT__RIGHT_TRAIN;
+}
+
 static void list_rights(uint32_t rights, char out[80]) {
     out[0] = 0;
     for (unsigned right = PARLEY__V1__RIGHT__RIGHT_AGGREGATE;
@@ -83,7 +98,7 @@ static bool right_is_granted(const pl_rule *rule, const Parley__V1__Flow *flow, 
     list_rights(rights, granted);
     if (rights == 0)
         OBJECT(o, 1, "column %s were listed there", flow->column, "it does not name this column");
-    if ((rights & 1u << flow->right) == 0)
+    if (!is_data_right(flow->right) || (rights & 1u << flow->right) == 0)
         OBJECT(o, 2, "the column were not used in %s", flow->operation,
                "it allows it only inside %s, not as %s", granted, pl_right_name(flow->right));
     return true;
@@ -91,6 +106,9 @@ static bool right_is_granted(const pl_rule *rule, const Parley__V1__Flow *flow, 
 
 static bool audience_is_allowed(const pl_rule *rule, const Parley__V1__Flow *flow,
                                 const pl_policy_question *q, objection *o) {
+    if (flow->n_recipients == 0)
+        OBJECT(o, 3, "%s", "the plan named the recipients",
+               "the plan names nobody who receives it");
     for (size_t i = 0; i < flow->n_recipients; i++) {
         const char *org = flow->recipients[i];
         if (strcmp(org, q->own) == 0)
@@ -177,7 +195,8 @@ static bool judge_compute(const pl_policy *policy, const pl_policy_question *q, 
     const pl_rule *rule = &policy->take_part;
     if (!policy->has_take_part)
         OBJECT(o, 0, "%s", "the policy had a take_part", "the policy has no take_part");
-    if (strcmp(q->proposer, q->own) != 0 && !pl_choice_has(&rule->members, q->proposer))
+    if (strcmp(q->proposer, q->own) != 0 &&
+        !(is_member(q, q->proposer) && pl_choice_has(&rule->members, q->proposer)))
         OBJECT(o, 1, "%s were among the members of take_part", q->proposer,
                "take_part does not allow jobs of %s", q->proposer);
     if (!pl_choice_has(&policy->kinds, q->plan->kind))
@@ -238,24 +257,54 @@ static pl_status judge_flow(const pl_policy *policy, const Parley__V1__Flow *flo
     return covered ? PL_OK : refuse(flow, rule, &o, out_refusal);
 }
 
+/* A plan that counts us among its owners or compute parties must name our flows: one that names
+ * none would pass every rule. */
+static pl_status demand_flows(const pl_policy_question *q, Parley__V1__Refusal **out_refusal) {
+    const Parley__V1__Plan *plan = q->plan;
+    bool data = false, compute = false;
+    for (size_t i = 0; i < plan->n_flows; i++) {
+        if (strcmp(plan->flows[i]->owner, q->own) != 0)
+            continue;
+        if (plan->flows[i]->right == PARLEY__V1__RIGHT__RIGHT_COMPUTE)
+            compute = true;
+        else
+            data = true;
+    }
+    Parley__V1__Flow flow = PARLEY__V1__FLOW__INIT;
+    flow.owner = (char *)(uintptr_t)q->own;
+    flow.column = "*";
+    flow.operation = plan->kind;
+    if (data < list_has(plan->owners, plan->n_owners, q->own))
+        flow.dataset = "*";
+    else if (compute < list_has(plan->compute, plan->n_compute, q->own))
+        flow.right = PARLEY__V1__RIGHT__RIGHT_COMPUTE;
+    else
+        return PL_OK;
+    objection o = {.reason = "the plan uses it but names no such flow",
+                   .change = "the plan named every flow"};
+    return refuse(&flow, 0, &o, out_refusal);
+}
+
 pl_status pl_policy_decide(const pl_policy *policy, const pl_policy_question *q,
                            pl_policy_verdict *out) {
     pl_policy_verdict verdict = {.decision = PL_POLICY_ALLOW, .n_flows = q->plan->n_flows};
+    pl_status status;
     PL_TRY(pl_alloc(verdict.n_flows, sizeof *verdict.flows, &verdict.flows));
     for (size_t i = 0; i < verdict.n_flows && verdict.refusal == NULL; i++) {
-        pl_status status =
-            judge_flow(policy, q->plan->flows[i], q, &verdict.flows[i], &verdict.refusal);
-        if (!pl_is_ok(status)) {
-            pl_policy_verdict_done(&verdict);
-            return status;
-        }
+        PL_CHECK(status,
+                 judge_flow(policy, q->plan->flows[i], q, &verdict.flows[i], &verdict.refusal));
         if (verdict.flows[i].ask && verdict.decision == PL_POLICY_ALLOW)
             verdict.decision = PL_POLICY_ASK;
     }
+    if (verdict.refusal == NULL)
+        PL_CHECK(status, demand_flows(q, &verdict.refusal));
     if (verdict.refusal != NULL)
         verdict.decision = PL_POLICY_REFUSE;
     *out = verdict;
     return PL_OK;
+out:
+    pl_policy_verdict_done(&verdict);
+    return status;
 }
 
 void pl_policy_verdict_done(pl_policy_verdict *verdict) {
