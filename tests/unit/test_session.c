@@ -44,7 +44,7 @@ static Parley__V1__Column COLUMNS[] = {
 #define N_COLUMNS (sizeof COLUMNS / sizeof COLUMNS[0])
 #define PARTIES_MAX 6
 
-static const char *const MEMBERS[] = {"asker", "east", "helper", "north", "south"};
+static const char *const MEMBERS[] = {"asker", "east", "extra", "north", "south"};
 static const char *const OWNERS[] = {"east", "north", "south"};
 
 /* One job over the memory mesh. */
@@ -310,7 +310,7 @@ static void test_equals_postgresql(void **state) {
 static void test_compute_sets(void **state) {
     (void)state;
     static const char *const SETS[][3] = {
-        {"north", "south", "east"}, {"helper", "asker", "south"}, {"east", "helper", "north"}};
+        {"north", "south", "east"}, {"extra", "asker", "south"}, {"east", "extra", "north"}};
     for (size_t s = 0; s < 3; s++) {
         job model = {.csv = {CSV_EAST, CSV_NORTH, CSV_SOUTH},
                      .compute = {SETS[s][0], SETS[s][1], SETS[s][2]},
