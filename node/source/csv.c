@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define RAW_BYTES 65536
+#define RAW_BYTES_MIN 16
 #define TEXT_BYTES (4 * RAW_BYTES) /* GB 18030 grows at most threefold in UTF-8 */
 
 typedef struct field {
@@ -43,7 +44,9 @@ struct pl_csv {
     field *fields; /* PL_CSV_FIELDS_MAX */
     size_t n_fields;
     EVP_MD_CTX *digest;
+    uint8_t version[32]; /* the digest, once ended */
     bool ended;
+    bool failed; /* nothing can be read after a fault */
 };
 
 static pl_status fault(const pl_csv *csv, pl_code code, const char *what) {
@@ -55,23 +58,38 @@ static pl_status column_fault(const pl_csv *csv, pl_code code, size_t column, co
                    csv->columns[column]->column->name, what);
 }
 
+/* A fault of the bytes at this very place: names the column being read where there is one. */
+static pl_status byte_fault(const pl_csv *csv, const char *what) {
+    size_t at = csv->n_fields == 0 ? 0 : csv->n_fields - 1;
+    for (size_t i = 0; csv->n_header > 0 && i < csv->n_columns; i++) {
+        if (csv->field_of[i] == at)
+            return pl_fail(PL_INVALID_ARGUMENT, "%s:%llu: column %s: %s", csv->path,
+                           (unsigned long long)csv->line, csv->columns[i]->column->name, what);
+    }
+    return pl_fail(PL_INVALID_ARGUMENT, "%s:%llu: field %zu: %s", csv->path,
+                   (unsigned long long)csv->line, at + 1, what);
+}
+
 /* ---- bytes: file -> raw -> text (UTF-8) ---- */
 
+/* Reads until there are enough bytes to tell a BOM, however short the reads are. */
 static pl_status read_raw(pl_csv *csv) {
-    ssize_t n;
-    do
-        n = read(csv->fd, csv->raw + csv->raw_len, sizeof csv->raw - csv->raw_len);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return pl_fail(PL_IO, "cannot read %s: %s", csv->path, strerror(errno));
-    csv->raw_end = n == 0;
-    if (n > 0 && EVP_DigestUpdate(csv->digest, csv->raw + csv->raw_len, (size_t)n) != 1)
-        return pl_fail(PL_INTERNAL, "cannot hash %s", csv->path);
-    csv->raw_len += (size_t)n;
+    while (csv->raw_len < RAW_BYTES_MIN && !csv->raw_end) {
+        ssize_t n = read(csv->fd, csv->raw + csv->raw_len, sizeof csv->raw - csv->raw_len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return pl_fail(PL_IO, "cannot read %s: %s", csv->path, strerror(errno));
+        csv->raw_end = n == 0;
+        if (n > 0 && EVP_DigestUpdate(csv->digest, csv->raw + csv->raw_len, (size_t)n) != 1)
+            return pl_fail(PL_INTERNAL, "cannot hash %s", csv->path);
+        csv->raw_len += (size_t)n;
+    }
     return PL_OK;
 }
 
-/* Converts what is whole of raw; an unfinished character stays for the next block. */
+/* Converts what is whole of raw; an unfinished character stays for the next block. What stands
+ * before a wrong character is handed on first, so that the fault has the right line. */
 static pl_status convert(pl_csv *csv) {
     char *in = (char *)csv->raw, *out = (char *)csv->text;
     size_t in_left = csv->raw_len, out_left = sizeof csv->text;
@@ -82,11 +100,9 @@ static pl_status convert(pl_csv *csv) {
         return PL_OK;
     }
     size_t done = iconv(csv->converter, &in, &in_left, &out, &out_left);
-    if (done == (size_t)-1 && (errno == EILSEQ || (errno == EINVAL && csv->raw_end))) {
-        csv->record_line = csv->line;
-        return fault(csv, PL_INVALID_ARGUMENT,
-                     "not valid GB 18030 here or in one of the next lines");
-    }
+    bool wrong = done == (size_t)-1 && (errno == EILSEQ || (errno == EINVAL && csv->raw_end));
+    if (wrong && in_left == csv->raw_len)
+        return byte_fault(csv, "not valid GB 18030");
     memmove(csv->raw, in, in_left);
     csv->raw_len = in_left;
     csv->text_len = sizeof csv->text - out_left;
@@ -246,12 +262,15 @@ static pl_status read_header(pl_csv *csv) {
     PL_TRY(read_record(csv, &has));
     if (!has)
         return fault(csv, PL_INVALID_ARGUMENT, "the file is empty: a header line is needed");
-    csv->n_header = csv->n_fields;
+    if (!pl_utf8_is_valid(pl_view_of(csv->record, csv->record_len)))
+        return fault(csv, PL_INVALID_ARGUMENT,
+                     "the header is not valid UTF-8: is the encoding in parleyd.yaml right?");
     for (size_t i = 0; i < csv->n_columns; i++) {
         PL_TRY(find_column(csv, i));
         PL_TRY(pl_wrap(pl_value_rule_init(csv->columns[i]->column, &csv->rules[i]),
                        "the configuration of %s", csv->path));
     }
+    csv->n_header = csv->n_fields;
     return PL_OK;
 }
 
@@ -316,31 +335,50 @@ static pl_status read_value(pl_csv *csv, size_t column, pl_value *out) {
     return PL_OK;
 }
 
-pl_status pl_csv_next(pl_csv *csv, pl_value *values, bool *out_has_row) {
-    PL_TRY(read_record(csv, out_has_row));
-    if (!*out_has_row) {
-        csv->ended = true;
-        return PL_OK;
-    }
+static pl_status check_shape(const pl_csv *csv) {
+    if (csv->n_fields == 1 && csv->n_header > 1 && csv->record_len == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "%s:%llu: an empty line, but the header has %zu fields",
+                       csv->path, (unsigned long long)csv->record_line, csv->n_header);
     if (csv->n_fields != csv->n_header)
-        return pl_fail(PL_INVALID_ARGUMENT, "%s:%llu: %zu fields, but the header has %zu",
+        return pl_fail(PL_INVALID_ARGUMENT, "%s:%llu: found %zu field(s), but the header has %zu",
                        csv->path, (unsigned long long)csv->record_line, csv->n_fields,
                        csv->n_header);
     if (csv->rows == csv->rows_max)
         return pl_fail(PL_LIMIT, "%s:%llu: more rows than the declared rows_max of %llu", csv->path,
                        (unsigned long long)csv->record_line, (unsigned long long)csv->rows_max);
+    return PL_OK;
+}
+
+static pl_status end_of_source(pl_csv *csv) {
+    if (!csv->ended && EVP_DigestFinal_ex(csv->digest, csv->version, NULL) != 1)
+        return pl_fail(PL_INTERNAL, "cannot hash %s", csv->path);
+    csv->ended = true;
+    return PL_OK;
+}
+
+static pl_status next_row(pl_csv *csv, pl_value *values, bool *out_has_row) {
+    PL_TRY(read_record(csv, out_has_row));
+    if (!*out_has_row)
+        return end_of_source(csv);
+    PL_TRY(check_shape(csv));
     csv->rows++;
     for (size_t i = 0; i < csv->n_columns; i++)
         PL_TRY(read_value(csv, i, &values[i]));
     return PL_OK;
 }
 
+pl_status pl_csv_next(pl_csv *csv, pl_value *values, bool *out_has_row) {
+    if (csv->failed)
+        return pl_fail(PL_FAILED_PRECONDITION, "%s could not be read before", csv->path);
+    pl_status status = next_row(csv, values, out_has_row);
+    csv->failed = !pl_is_ok(status);
+    return status;
+}
+
 pl_status pl_csv_digest(pl_csv *csv, uint8_t out[32]) {
-    unsigned len = 32;
     if (!csv->ended)
         return pl_fail(PL_INTERNAL, "the digest of %s was asked for before its end", csv->path);
-    if (EVP_DigestFinal_ex(csv->digest, out, &len) != 1)
-        return pl_fail(PL_INTERNAL, "cannot hash %s", csv->path);
+    memcpy(out, csv->version, sizeof csv->version);
     return PL_OK;
 }
 

@@ -84,11 +84,12 @@ static bool parse_integer(pl_view text, pl_value *out) {
 
 static bool parse_real(pl_view text, pl_value *out) {
     char copy[64];
-    if (text.len == 0 || text.len >= sizeof copy ||
-        strspn((const char *)text.data, "0123456789+-.eE") < text.len)
+    if (text.len == 0 || text.len >= sizeof copy)
         return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = 0;
+    if (strspn(copy, "0123456789+-.eE") < text.len)
+        return false;
     char *end;
     out->real = strtod(copy, &end);
     return *end == 0 && isfinite(out->real);
