@@ -618,6 +618,59 @@ static void a_key_that_was_renewed_since_is_refused(void **state) {
     pl_bytes_done(&charter);
 }
 
+static void what_all_agreed_on_must_fit_together(void **state) {
+    (void)state;
+    pl_bytes charter = {0};
+    node n;
+    /* a node's name that is not its descriptor's */
+    char *name = job.party[TAX].node;
+    job.party[TAX].node = (char[]){"other"};
+    fixture_job_sign(&world, &job);
+    fixture_job_charter(&world, &job, &charter);
+    node_init(&n, NORTH);
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_PROTOCOL,
+                "proposal: parties[3] (tax): node differs from its valid descriptor");
+    job.party[TAX].node = name;
+    /* an approval from before there was a proposal */
+    job.approval[TAX].decided_at = job.proposal.created_at - 120;
+    fixture_job_sign(&world, &job);
+    fixture_job_charter(&world, &job, &charter);
+    node_init(&n, NORTH);
+    must(verify_at(&n, pl_bytes_view(&charter)));
+    job.approval[TAX].decided_at = job.proposal.created_at - 121;
+    fixture_job_sign(&world, &job);
+    fixture_job_charter(&world, &job, &charter);
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_PROTOCOL,
+                "approval of tax: decided_at is before the proposal's created_at");
+    pl_bytes_done(&charter);
+}
+
+static void a_charter_is_bounded(void **state) {
+    (void)state;
+    pl_bytes charter = {0}, none;
+    pl_charter *read;
+    pl_charter_parts parts = {.n_parties = 0};
+    must_refuse(pl_charter_assemble(&parts, pl_org_sign_key(world.orgs[HEALTH]), "health", &none),
+                PL_INVALID_ARGUMENT, "charter: 0 parties");
+    parts.n_parties = PL_PARTIES_MAX + 1;
+    must_refuse(pl_charter_assemble(&parts, pl_org_sign_key(world.orgs[HEALTH]), "health", &none),
+                PL_INVALID_ARGUMENT, "charter: 17 parties");
+    /* reading without verifying is strict about the form as well */
+    fixture_job_charter(&world, &job, &charter);
+    Parley__V1__Charter *body = charter_body(&charter);
+    body->n_approvals--;
+    fixture_sign(body, "charter", "health", pl_org_sign_key(world.orgs[HEALTH]), &charter);
+    must_refuse(pl_charter_read(pl_bytes_view(&charter), &read), PL_PROTOCOL,
+                "approvals are 3 for 4");
+    body->n_approvals++;
+    body->session_id.len--;
+    fixture_sign(body, "charter", "health", pl_org_sign_key(world.orgs[HEALTH]), &charter);
+    must_refuse(pl_charter_read(pl_bytes_view(&charter), &read), PL_INVALID_ARGUMENT, "session_id");
+    body->session_id.len++;
+    parley__v1__charter__free_unpacked(body, NULL);
+    pl_bytes_done(&charter);
+}
+
 static void another_partys_signature_does_not_help(void **state) {
     (void)state;
     pl_bytes charter = {0};
@@ -812,6 +865,8 @@ int main(void) {
         TEST(a_node_compares_with_what_it_holds),
         TEST(replays_and_old_charters),
         TEST(a_key_that_was_renewed_since_is_refused),
+        TEST(what_all_agreed_on_must_fit_together),
+        TEST(a_charter_is_bounded),
         TEST(another_partys_signature_does_not_help),
         TEST(only_one_encoding_is_read),
         TEST(unknown_fields_are_found_at_any_depth),
