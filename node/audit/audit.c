@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ struct pl_audit {
     uint8_t head[32];
     bool failed; /* a write failed: nothing may follow an uncertain record */
     bool was_torn;
+    uint64_t torn_bytes;
 };
 
 /* ---- walking the file ---- */
@@ -34,6 +36,44 @@ typedef struct walk {
     bool torn;       /* the file ends inside a record */
 } walk;
 
+/* The hash is the record's last field, 34 bytes on the wire (tag, length, 32 bytes): what stands
+ * before it is hashed. */
+#define HASH_FIELD_BYTES 34
+#define HASH_FIELD_NUMBER 14
+
+static bool read_varint(const uint8_t *data, size_t len, size_t *at, uint64_t *out) {
+    *out = 0;
+    for (unsigned shift = 0; *at < len && shift < 64; shift += 7) {
+        uint8_t byte = data[(*at)++];
+        *out |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+/* Is this the beginning of one record, short of its hash? A crash leaves exactly that. A whole
+ * record, or anything else, under a length that is too large was put there: it is no torn record,
+ * and cutting it off would destroy evidence. */
+static bool is_unfinished(const uint8_t *data, size_t len) {
+    uint64_t last = 0;
+    for (size_t at = 0; at < len;) {
+        uint64_t tag, value;
+        if (!read_varint(data, len, &at, &tag))
+            return true;
+        bool bytes = (tag & 7) == 2;
+        if (tag >> 3 <= last || tag >> 3 > HASH_FIELD_NUMBER || (!bytes && (tag & 7) != 0))
+            return false;
+        last = tag >> 3;
+        if (!read_varint(data, len, &at, &value) || (bytes && value > len - at))
+            return true;
+        at += bytes ? (size_t)value : 0;
+        if (last == HASH_FIELD_NUMBER)
+            return false;
+    }
+    return true;
+}
+
 /* Reads the next record's bytes; false at the end, torn or not. */
 static bool walk_read(walk *w) {
     uint8_t prefix[4];
@@ -44,21 +84,16 @@ static bool walk_read(walk *w) {
     if (got < sizeof prefix)
         return false;
     w->len = pl_get_u32(prefix);
-    if (w->len == 0 || w->len > PL_AUDIT_RECORD_BYTES_MAX) {
+    bool possible = w->len > HASH_FIELD_BYTES && w->len <= PL_AUDIT_RECORD_BYTES_MAX;
+    got = possible ? fread(w->body, 1, w->len, w->file) : 0;
+    if (!possible || (got < w->len && !is_unfinished(w->body, got))) {
         w->torn = false;
-        snprintf(w->fault, sizeof w->fault, "record %" PRIu64 ": its length is not possible",
-                 w->count);
+        snprintf(w->fault, sizeof w->fault, "record %" PRIu64 ": its length was changed", w->count);
         return false;
     }
-    if (fread(w->body, 1, w->len, w->file) < w->len)
-        return false;
-    w->torn = false;
-    return true;
+    w->torn = got < w->len;
+    return !w->torn;
 }
-
-/* The hash is the record's last field, 34 bytes on the wire (tag, length, 32 bytes): what stands
- * before it is hashed. */
-#define HASH_FIELD_BYTES 34
 
 static void record_hash(const uint8_t *packed, size_t len_without_hash, uint8_t out[32]) {
     pl_digest("audit-record", pl_view_of(packed, len_without_hash), out);
@@ -69,7 +104,7 @@ static Parley__V1__AuditRecord *walk_check(walk *w) {
     Parley__V1__AuditRecord *record = parley__v1__audit_record__unpack(NULL, w->len, w->body);
     const char *why = NULL;
     uint8_t hash[32];
-    if (record == NULL || record->hash.len != 32 || w->len < HASH_FIELD_BYTES) {
+    if (record == NULL || record->hash.len != 32) {
         why = "it cannot be read";
     } else {
         record_hash(w->body, w->len - HASH_FIELD_BYTES, hash);
@@ -135,9 +170,13 @@ pl_status pl_audit_verify(const char *path, Parley__V1__AuditVerdict **out) {
     parley__v1__audit_verdict__init(verdict);
     verdict->ok = w->fault[0] == 0;
     verdict->records = w->count;
-    *out = verdict;
-    PL_CHECK(status, pl_strdup(w->fault, &verdict->fault));
-    PL_CHECK(status, pl_strdup(head, &verdict->head));
+    status = pl_strdup(w->fault, &verdict->fault);
+    if (pl_is_ok(status))
+        status = pl_strdup(head, &verdict->head);
+    if (pl_is_ok(status))
+        *out = verdict;
+    else
+        parley__v1__audit_verdict__free_unpacked(verdict, NULL);
 out:
     walk_close(w);
     return status;
@@ -180,6 +219,10 @@ static pl_status load_chain(pl_audit *audit) {
     audit->count = w->count;
     audit->size = w->size;
     audit->was_torn = w->torn;
+    struct stat now = {0};
+    if (pl_is_ok(status) && fstat(audit->fd, &now) != 0)
+        status = pl_fail(PL_IO, "cannot read the audit log %s: %s", audit->path, strerror(errno));
+    audit->torn_bytes = audit->was_torn ? (uint64_t)now.st_size - w->size : 0;
     memcpy(audit->head, w->head, 32);
     walk_close(w);
     if (pl_is_ok(status) && audit->was_torn && ftruncate(audit->fd, (off_t)audit->size) != 0)
@@ -189,11 +232,14 @@ static pl_status load_chain(pl_audit *audit) {
 }
 
 static pl_status note_torn(pl_audit *audit) {
+    char content[80];
+    snprintf(content, sizeof content, "an unfinished last record of %" PRIu64 " bytes was cut off",
+             audit->torn_bytes);
     pl_audit_event event = {
         .user = "system",
         .address = "local",
         .object = "audit",
-        .content = "an unfinished last record was cut off",
+        .content = content,
         .action = "audit.recover",
         .result = "ok",
         .system = "parley " PARLEY_VERSION,
@@ -204,15 +250,50 @@ static pl_status note_torn(pl_audit *audit) {
     return pl_audit_append(audit, &event);
 }
 
+/* One writer only, a plain file, and nobody else's eyes. */
+static pl_status claim(pl_audit *audit, const char *path) {
+    struct stat info;
+    audit->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (audit->fd < 0 || fstat(audit->fd, &info) != 0)
+        return pl_fail(PL_IO, "cannot open the audit log %s: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return pl_fail(PL_IO, "the audit log %s is not a plain file", path);
+    if (flock(audit->fd, LOCK_EX | LOCK_NB) != 0)
+        return pl_fail(PL_FAILED_PRECONDITION,
+                       "the audit log %s is in use: is another node running on this state folder?",
+                       path);
+    if ((info.st_mode & 077) != 0 && fchmod(audit->fd, 0600) != 0)
+        return pl_fail(PL_IO, "cannot close the audit log %s to others: %s", path, strerror(errno));
+    return PL_OK;
+}
+
+/* A new file's name must survive a crash too. */
+static pl_status sync_folder(const char *path) {
+    char *folder;
+    PL_TRY(pl_strdup(path, &folder));
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder ? 1 : 0] = 0;
+    int fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    pl_status status =
+        ok ? PL_OK : pl_fail(PL_IO, "cannot sync the folder of %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return status;
+}
+
 pl_status pl_audit_open(const char *path, pl_audit **out) {
     pl_audit *audit;
     PL_TRY(pl_alloc(1, sizeof *audit, &audit));
-    audit->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    audit->fd = -1;
     pl_status status;
-    if (audit->fd < 0)
-        PL_CHECK(status, pl_fail(PL_IO, "cannot open the audit log %s: %s", path, strerror(errno)));
+    PL_CHECK(status, claim(audit, path));
     PL_CHECK(status, pl_strdup(path, &audit->path));
     PL_CHECK(status, load_chain(audit));
+    if (audit->count == 0)
+        PL_CHECK(status, sync_folder(path));
     if (audit->was_torn)
         PL_CHECK(status, note_torn(audit));
     *out = audit;
@@ -305,8 +386,10 @@ static pl_status write_synced(pl_audit *audit, const pl_bytes *bytes) {
                            "cannot write to the audit log %s: %s", audit->path, strerror(errno));
         done += (size_t)n;
     }
-    if (fdatasync(audit->fd) != 0)
+    if (fdatasync(audit->fd) != 0) {
+        audit->failed = true; /* what is on disk now, nobody knows */
         return pl_fail(PL_IO, "cannot sync the audit log %s: %s", audit->path, strerror(errno));
+    }
     return PL_OK;
 }
 

@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* wcwidth */
 #include "node/cli/cli.h"
 
 #include <stdio.h>

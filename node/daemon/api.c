@@ -1,4 +1,5 @@
-/* api.c: the local API, on one unix socket per role. The table below is the whole of who may call what. */
+/* api.c: the local API, on one unix socket per role. The table below is the whole of who may call
+ * what. */
 #include "node/charter/proposal.h"
 #include "node/crypto/digest.h"
 #include "node/daemon/node.h"
@@ -13,7 +14,8 @@ enum { ANALYST = 1, APPROVER = 2, OPERATOR = 4, AUDITOR = 8, ALL = 15 };
 static const struct {
     const char *name;
     unsigned bit;
-} roles[] = {{"analyst", ANALYST}, {"approver", APPROVER}, {"operator", OPERATOR}, {"auditor", AUDITOR}};
+} roles[] = {
+    {"analyst", ANALYST}, {"approver", APPROVER}, {"operator", OPERATOR}, {"auditor", AUDITOR}};
 #define N_ROLES (sizeof roles / sizeof *roles)
 
 typedef void (*api_handler)(pl_node *node, pl_rpc_call *call, pl_view request);
@@ -61,8 +63,8 @@ static const char *party_state(pl_node *node, const pl_job_record *record, const
     return peer == NULL || !peer->online ? "offline" : "asked";
 }
 
-static pl_status show_party(pl_node *node, const pl_job_record *record, const Parley__V1__Party *party,
-                            Parley__V1__PartyState **out) {
+static pl_status show_party(pl_node *node, const pl_job_record *record,
+                            const Parley__V1__Party *party, Parley__V1__PartyState **out) {
     Parley__V1__PartyState *state;
     PL_TRY(pl_alloc(1, sizeof *state, &state));
     parley__v1__party_state__init(state);
@@ -93,7 +95,8 @@ static pl_status show_proposal(pl_node *node, const pl_job_record *record, Parle
     PL_CHECK(status, pl_strdup(proposal->submitter, &job->submitter));
     PL_CHECK(status, pl_alloc(proposal->n_parties, sizeof *job->parties, &job->parties));
     for (; job->n_parties < proposal->n_parties; job->n_parties++)
-        PL_CHECK(status, show_party(node, record, proposal->parties[job->n_parties], &job->parties[job->n_parties]));
+        PL_CHECK(status, show_party(node, record, proposal->parties[job->n_parties],
+                                    &job->parties[job->n_parties]));
 out:
     parley__v1__proposal__free_unpacked(proposal, NULL);
     return status;
@@ -129,7 +132,8 @@ static pl_status show_job(pl_node *node, const pl_job_record *record, Parley__V1
     job->changed_at = record->changed_at;
     job->not_after = record->not_after;
     job->is_final = pl_job_state_is_final(record->state);
-    job->stats = optional_doc(node, record->id, PL_DOC_STATS, &parley__v1__session_stats__descriptor);
+    job->stats =
+        optional_doc(node, record->id, PL_DOC_STATS, &parley__v1__session_stats__descriptor);
     job->refusal = optional_doc(node, record->id, PL_DOC_REFUSAL, &parley__v1__refusal__descriptor);
     PL_CHECK(status, show_proposal(node, record, job));
     *out = job;
@@ -162,7 +166,8 @@ bool pl_api_job_of(pl_node *node, pl_rpc_call *call, pl_view request, uint8_t id
 /* ---- analyst ---- */
 
 static void submit(pl_node *node, pl_rpc_call *call, pl_view request, bool explain_only) {
-    Parley__V1__SubmitRequest *r = parley__v1__submit_request__unpack(NULL, request.len, request.data);
+    Parley__V1__SubmitRequest *r =
+        parley__v1__submit_request__unpack(NULL, request.len, request.data);
     if (r == NULL || r->task == NULL)
         pl_rpc_fail(call, pl_fail(PL_INVALID_ARGUMENT, "the request cannot be read"));
     else
@@ -305,8 +310,8 @@ static pl_status load_result(pl_node *node, const uint8_t *id, Parley__V1__JobRe
     PL_TRY(pl_api_job(node, id, &out->job));
     out->table = optional_doc(node, id, PL_DOC_RESULT, &parley__v1__result_table__descriptor);
     if (out->table == NULL)
-        return pl_fail(PL_FAILED_PRECONDITION, "there is no result here: the job is %s%s%s", out->job->state,
-                       *out->job->reason == 0 ? "" : ": ", out->job->reason);
+        return pl_fail(PL_FAILED_PRECONDITION, "there is no result here: the job is %s%s%s",
+                       out->job->state, *out->job->reason == 0 ? "" : ": ", out->job->reason);
     return PL_OK;
 }
 
@@ -390,7 +395,8 @@ pl_status pl_api_open(pl_node *node) {
         char path[96];
         snprintf(path, sizeof path, "/parley.v1.Node/%s", methods[i].method);
         PL_TRY(pl_rpc_server_method(node->api, path,
-                                    methods[i].streaming ? PL_RPC_SERVER_STREAM : PL_RPC_UNARY, dispatch, node));
+                                    methods[i].streaming ? PL_RPC_SERVER_STREAM : PL_RPC_UNARY,
+                                    dispatch, node));
     }
     const char *folder = pl_config_sockets(node->config);
     if (mkdir(folder, 0755) != 0 && access(folder, W_OK) != 0)
@@ -398,8 +404,8 @@ pl_status pl_api_open(pl_node *node) {
     for (size_t i = 0; i < N_ROLES; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s/%s.sock", folder, roles[i].name);
-        PL_TRY(pl_rpc_server_listen_unix(node->api, path, pl_config_group(node->config, roles[i].name),
-                                         roles[i].name));
+        PL_TRY(pl_rpc_server_listen_unix(
+            node->api, path, pl_config_group(node->config, roles[i].name), roles[i].name));
     }
     return pl_rpc_server_start(node->api);
 }

@@ -9,7 +9,8 @@
 
 /* ---- approvals ---- */
 
-/* Own flows of the plan, each with the rule that covers it, or marked as waiting for the approver. */
+/* Own flows of the plan, each with the rule that covers it, or marked as waiting for the approver.
+ */
 static pl_status describe_flows(const pl_policy_verdict *verdict, const Parley__V1__Plan *plan,
                                 Parley__V1__ApprovalItem *item) {
     PL_TRY(pl_alloc(plan->n_flows, sizeof *item->covered, &item->covered));
@@ -21,8 +22,8 @@ static pl_status describe_flows(const pl_policy_verdict *verdict, const Parley__
             continue;
         char text[512];
         if (*flow->dataset != 0)
-            snprintf(text, sizeof text, "%s.%s.%s in %s (rule %u)", flow->owner, flow->dataset, flow->column,
-                     flow->operation, judged->rule);
+            snprintf(text, sizeof text, "%s.%s.%s in %s (rule %u)", flow->owner, flow->dataset,
+                     flow->column, flow->operation, judged->rule);
         else
             snprintf(text, sizeof text, "%s takes part in computing (take_part)", flow->owner);
         if (judged->ask)
@@ -189,7 +190,8 @@ static pl_status fill_catalog(pl_node *node, Parley__V1__CatalogReply *reply) {
         item->own = strcmp(dataset->org, node->own) == 0;
         const pl_peer *peer = pl_peer_find(node, dataset->org);
         item->online = item->own || (peer != NULL && peer->online);
-        item->dataset = (Parley__V1__Dataset *)(uintptr_t)dataset; /* borrowed: see catalog_reply_done */
+        item->dataset =
+            (Parley__V1__Dataset *)(uintptr_t)dataset; /* borrowed: see catalog_reply_done */
     }
     return fill_members(node, &reply->members, &reply->n_members);
 }
@@ -298,8 +300,10 @@ static pl_status write_record(const Parley__V1__AuditRecord *record, void *ctx) 
 }
 
 void pl_api_audit_show(pl_node *node, pl_rpc_call *call, pl_view request) {
-    Parley__V1__AuditRequest *r = parley__v1__audit_request__unpack(NULL, request.len, request.data);
-    pl_status status = r == NULL ? pl_fail(PL_INVALID_ARGUMENT, "the request cannot be read") : PL_OK;
+    Parley__V1__AuditRequest *r =
+        parley__v1__audit_request__unpack(NULL, request.len, request.data);
+    pl_status status =
+        r == NULL ? pl_fail(PL_INVALID_ARGUMENT, "the request cannot be read") : PL_OK;
     if (pl_is_ok(status)) {
         audit_stream s = {call, r->job_id};
         uint32_t limit = r->limit == 0 || r->limit > 10000 ? 10000 : r->limit;
@@ -334,7 +338,8 @@ static pl_status party_descriptors(pl_node *node, const Parley__V1__Proposal *pr
         if (strcmp(proposal->parties[i]->org, node->own) != 0) {
             const pl_peer *peer = pl_peer_find(node, proposal->parties[i]->org);
             if (peer == NULL || peer->descriptor == NULL)
-                return pl_fail(PL_UNAVAILABLE, "no valid descriptor of %s is here: is the scheduler reachable?",
+                return pl_fail(PL_UNAVAILABLE,
+                               "no valid descriptor of %s is here: is the scheduler reachable?",
                                proposal->parties[i]->org);
             view = pl_bytes_view(&peer->signed_descriptor);
         }

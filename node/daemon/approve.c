@@ -1,6 +1,7 @@
-/* approve.c: a proposal is planned again from its original text by this node's own child; every flow of the plan that touches
- * this department is judged by its own policy; what policy leaves to the approver waits for her. The answer, either way, is a
- * signature over the proposal's digest and this node's own plan digest.
+/* approve.c: a proposal is planned again from its original text by this node's own child; every
+ * flow of the plan that touches this department is judged by its own policy; what policy leaves to
+ * the approver waits for her. The answer, either way, is a signature over the proposal's digest and
+ * this node's own plan digest.
  *
  * The line that decides a refusal: pl_policy_decide (node/policy), called from pl_approve_judge. */
 #include "node/charter/approval.h"
@@ -14,7 +15,8 @@
 
 /* ---- arrival ---- */
 
-static pl_status store_proposal(pl_node *node, const Parley__V1__Proposal *proposal, pl_view signed_proposal) {
+static pl_status store_proposal(pl_node *node, const Parley__V1__Proposal *proposal,
+                                pl_view signed_proposal) {
     pl_job_record record = {
         .state = PL_JOB_PROPOSED,
         .reason = (char[]){"received"},
@@ -83,14 +85,16 @@ static pl_status referred_datasets(pl_node *node, const Parley__V1__Proposal *pr
         const Parley__V1__CatalogRef *ref = proposal->catalog[i];
         size_t at;
         if (!pl_catalog_find(node->catalog, ref->org, ref->dataset, &at))
-            return pl_fail(PL_NOT_FOUND, "proposal: catalog names dataset %s.%s, which this node does not know",
+            return pl_fail(PL_NOT_FOUND,
+                           "proposal: catalog names dataset %s.%s, which this node does not know",
                            ref->org, ref->dataset);
         uint8_t digest[32];
         pl_catalog_digest(node->catalog, at, digest);
         if (!pl_view_equal(pl_view_of(digest, 32), pl_view_of(ref->digest.data, ref->digest.len)))
-            return pl_fail(PL_FAILED_PRECONDITION,
-                           "proposal: catalog digest of %s.%s differs from the published schema version %u",
-                           ref->org, ref->dataset, pl_catalog_at(node->catalog, at)->schema_version);
+            return pl_fail(
+                PL_FAILED_PRECONDITION,
+                "proposal: catalog digest of %s.%s differs from the published schema version %u",
+                ref->org, ref->dataset, pl_catalog_at(node->catalog, at)->schema_version);
         out[i] = pl_catalog_at(node->catalog, at);
     }
     return PL_OK;
@@ -98,7 +102,8 @@ static pl_status referred_datasets(pl_node *node, const Parley__V1__Proposal *pr
 
 /* ---- policy ---- */
 
-/* The compute set, owners and recipients of our plan must be the parties of the proposal, role by role. */
+/* The compute set, owners and recipients of our plan must be the parties of the proposal, role by
+ * role. */
 static bool named(char **orgs, size_t n, const char *org) {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(orgs[i], org) == 0)
@@ -115,19 +120,25 @@ static pl_status check_roles(const Parley__V1__Plan *plan, const Parley__V1__Pro
         compute += (size_t)party->compute;
         recipients += (size_t)party->recipient;
         if (party->owner != named(plan->owners, plan->n_owners, party->org))
-            return pl_fail(PL_PROTOCOL, "proposal: parties.owner of %s differs from this node's plan", party->org);
+            return pl_fail(PL_PROTOCOL,
+                           "proposal: parties.owner of %s differs from this node's plan",
+                           party->org);
         if (party->compute != named(plan->compute, plan->n_compute, party->org))
-            return pl_fail(PL_PROTOCOL, "proposal: parties.compute of %s differs from this node's plan", party->org);
+            return pl_fail(PL_PROTOCOL,
+                           "proposal: parties.compute of %s differs from this node's plan",
+                           party->org);
         if (party->recipient != named(plan->recipients, plan->n_recipients, party->org))
-            return pl_fail(PL_PROTOCOL, "proposal: parties.recipient of %s differs from this node's plan", party->org);
+            return pl_fail(PL_PROTOCOL,
+                           "proposal: parties.recipient of %s differs from this node's plan",
+                           party->org);
     }
     if (owners != plan->n_owners || compute != plan->n_compute || recipients != plan->n_recipients)
         return pl_fail(PL_PROTOCOL, "proposal: parties leave out a party of this node's plan");
     return PL_OK;
 }
 
-pl_status pl_approve_judge(pl_node *node, const Parley__V1__Plan *plan, const Parley__V1__Proposal *proposal,
-                           pl_policy_verdict *out) {
+pl_status pl_approve_judge(pl_node *node, const Parley__V1__Plan *plan,
+                           const Parley__V1__Proposal *proposal, pl_policy_verdict *out) {
     uint64_t version = pl_policy_version(node->policy);
     uint32_t n_rules = pl_policy_n_rules(node->policy);
     uint64_t *uses = NULL;
@@ -162,8 +173,9 @@ pl_status pl_approve_judge(pl_node *node, const Parley__V1__Plan *plan, const Pa
 
 /* ---- the answer ---- */
 
-static pl_status send_approval(pl_node *node, const uint8_t *job, const Parley__V1__Proposal *proposal,
-                               const char *approver, Parley__V1__Refusal *refusal) {
+static pl_status send_approval(pl_node *node, const uint8_t *job,
+                               const Parley__V1__Proposal *proposal, const char *approver,
+                               Parley__V1__Refusal *refusal) {
     pl_bytes signed_proposal, plan = {0}, signed_approval = {0};
     PL_TRY(pl_jobs_get_doc(node->jobs, job, PL_DOC_PROPOSAL, "", &signed_proposal));
     uint8_t plan_digest[32] = {0}, policy_digest[32], proposal_digest[32];
@@ -191,8 +203,9 @@ static pl_status send_approval(pl_node *node, const uint8_t *job, const Parley__
     PL_CHECK(status, pl_jobs_put_doc(node->jobs, job, PL_DOC_APPROVAL, node->own,
                                      pl_bytes_view(&signed_approval)));
     if (strcmp(proposal->proposer, node->own) != 0)
-        status = pl_step_post(node, job, proposal->proposer, PARLEY__V1__RELAY_KIND__RELAY_KIND_APPROVAL,
-                              pl_bytes_view(&signed_approval));
+        status =
+            pl_step_post(node, job, proposal->proposer, PARLEY__V1__RELAY_KIND__RELAY_KIND_APPROVAL,
+                         pl_bytes_view(&signed_approval));
 out:
     pl_bytes_done(&signed_approval);
     pl_bytes_done(&plan);
@@ -202,7 +215,8 @@ out:
 
 static pl_status grant(pl_node *node, const uint8_t *job, const Parley__V1__Proposal *proposal,
                        const char *approver) {
-    PL_TRY(pl_step_audit(node, job, approver, NULL, "approval.grant", proposal->task->purpose, "ok"));
+    PL_TRY(
+        pl_step_audit(node, job, approver, NULL, "approval.grant", proposal->task->purpose, "ok"));
     PL_TRY(send_approval(node, job, proposal, approver, NULL));
     PL_TRY(pl_step_state(node, job, PL_JOB_APPROVED, "approved here, waits for the other parties",
                          PL_CODE_OK));
@@ -221,7 +235,8 @@ static pl_status refuse(pl_node *node, const uint8_t *job, const Parley__V1__Pro
     PL_TRY(pl_buf_take(&text, &bytes));
     reason = (char *)bytes.data;
     pl_status status;
-    PL_CHECK(status, pl_step_audit(node, job, approver, NULL, "approval.refuse", reason, "REFUSED"));
+    PL_CHECK(status,
+             pl_step_audit(node, job, approver, NULL, "approval.refuse", reason, "REFUSED"));
     PL_CHECK(status, pl_step_put_refusal(node, job, refusal));
     PL_CHECK(status, send_approval(node, job, proposal, approver, refusal));
     PL_CHECK(status, pl_step_state(node, job, PL_JOB_REFUSED, reason, PL_REFUSED));
@@ -231,7 +246,8 @@ out:
     return status;
 }
 
-static pl_status decide(pl_live *live, const Parley__V1__Proposal *proposal, const Parley__V1__Plan *plan) {
+static pl_status decide(pl_live *live, const Parley__V1__Proposal *proposal,
+                        const Parley__V1__Plan *plan) {
     pl_node *node = live->node;
     PL_TRY(check_roles(plan, proposal));
     pl_policy_verdict verdict = {0};
@@ -240,7 +256,8 @@ static pl_status decide(pl_live *live, const Parley__V1__Proposal *proposal, con
     if (verdict.decision == PL_POLICY_ALLOW)
         status = grant(node, live->id, proposal, "policy");
     else if (verdict.decision == PL_POLICY_ASK)
-        status = pl_step_state(node, live->id, PL_JOB_ASKED, "waits for this node's approver", PL_CODE_OK);
+        status = pl_step_state(node, live->id, PL_JOB_ASKED, "waits for this node's approver",
+                               PL_CODE_OK);
     else
         status = refuse(node, live->id, proposal, "policy", verdict.refusal);
     pl_policy_verdict_done(&verdict);
@@ -248,7 +265,8 @@ static pl_status decide(pl_live *live, const Parley__V1__Proposal *proposal, con
 }
 
 /* A proposal that this node cannot plan, or plans otherwise, is refused with that reason. */
-static pl_status refuse_unplanned(pl_live *live, const Parley__V1__Proposal *proposal, pl_status why) {
+static pl_status refuse_unplanned(pl_live *live, const Parley__V1__Proposal *proposal,
+                                  pl_status why) {
     Parley__V1__Refusal refusal = PARLEY__V1__REFUSAL__INIT;
     refusal.rule = (char[]){"planner"};
     refusal.reason = (char *)(uintptr_t)pl_status_message(why);
@@ -257,16 +275,20 @@ static pl_status refuse_unplanned(pl_live *live, const Parley__V1__Proposal *pro
     return status;
 }
 
-static pl_status compare_plan(const Parley__V1__Proposal *proposal, const Parley__V1__PlanReply *reply) {
+static pl_status compare_plan(const Parley__V1__Proposal *proposal,
+                              const Parley__V1__PlanReply *reply) {
     uint8_t digest[32];
     pl_digest("plan", pl_view_of(reply->plan.data, reply->plan.len), digest);
     if (!pl_view_equal(pl_view_of(digest, 32),
                        pl_view_of(proposal->plan_digest.data, proposal->plan_digest.len)))
-        return pl_fail(PL_PROTOCOL, "proposal: plan_digest differs from the plan that this node makes of the same text");
+        return pl_fail(
+            PL_PROTOCOL,
+            "proposal: plan_digest differs from the plan that this node makes of the same text");
     return PL_OK;
 }
 
-static pl_status planned(pl_live *live, const Parley__V1__Proposal *proposal, const Parley__V1__PlanReply *reply) {
+static pl_status planned(pl_live *live, const Parley__V1__Proposal *proposal,
+                         const Parley__V1__PlanReply *reply) {
     pl_node *node = live->node;
     pl_status status = compare_plan(proposal, reply);
     if (!pl_is_ok(status))
@@ -324,8 +346,8 @@ out:
 
 /* ---- the approver's word ---- */
 
-static pl_status check_decision(pl_node *node, const uint8_t *job, const Parley__V1__Decision *decision,
-                                const char *principal) {
+static pl_status check_decision(pl_node *node, const uint8_t *job,
+                                const Parley__V1__Decision *decision, const char *principal) {
     pl_job_record record;
     PL_TRY(pl_jobs_get(node->jobs, job, &record));
     bool asked = record.state == PL_JOB_ASKED;
@@ -345,8 +367,9 @@ static pl_status check_decision(pl_node *node, const uint8_t *job, const Parley_
     pl_hex_encode(pl_view_of(digest, 32), hex);
     pl_bytes_done(&plan);
     if (strcmp(decision->plan_digest, hex) != 0)
-        return pl_fail(PL_FAILED_PRECONDITION,
-                       "the decision is about another plan: look at the job again (parley approval show)");
+        return pl_fail(
+            PL_FAILED_PRECONDITION,
+            "the decision is about another plan: look at the job again (parley approval show)");
     return PL_OK;
 }
 
@@ -361,7 +384,8 @@ pl_status pl_approve_decide(pl_node *node, const uint8_t *job, const Parley__V1_
     } else {
         Parley__V1__Refusal refusal = PARLEY__V1__REFUSAL__INIT;
         refusal.rule = (char[]){"approver"};
-        refusal.reason = *decision->reason == 0 ? (char[]){"the approver said no"} : decision->reason;
+        refusal.reason =
+            *decision->reason == 0 ? (char[]){"the approver said no"} : decision->reason;
         status = refuse(node, job, proposal, principal, &refusal);
     }
     parley__v1__proposal__free_unpacked(proposal, NULL);
@@ -379,12 +403,15 @@ static pl_status take_approval(pl_node *node, const char *from, pl_view signed_a
     uint8_t digest[32];
     pl_status status;
     PL_CHECK(status, pl_step_check_job_id((*out)->job_id, "approval"));
-    PL_CHECK(status, pl_jobs_get_doc(node->jobs, (*out)->job_id.data, PL_DOC_PROPOSAL, "", &signed_proposal));
+    PL_CHECK(status, pl_jobs_get_doc(node->jobs, (*out)->job_id.data, PL_DOC_PROPOSAL, "",
+                                     &signed_proposal));
     PL_CHECK(status, pl_proposal_digest(pl_bytes_view(&signed_proposal), digest));
     if (!pl_view_equal(pl_view_of(digest, 32),
                        pl_view_of((*out)->proposal_digest.data, (*out)->proposal_digest.len)))
-        PL_CHECK(status, pl_fail(PL_PROTOCOL, "approval of %s: proposal_digest is of another proposal", from));
-    PL_CHECK(status, pl_jobs_put_doc(node->jobs, (*out)->job_id.data, PL_DOC_APPROVAL, from, signed_approval));
+        PL_CHECK(status, pl_fail(PL_PROTOCOL,
+                                 "approval of %s: proposal_digest is of another proposal", from));
+    PL_CHECK(status, pl_jobs_put_doc(node->jobs, (*out)->job_id.data, PL_DOC_APPROVAL, from,
+                                     signed_approval));
 out:
     pl_bytes_done(&signed_proposal);
     if (!pl_is_ok(status)) {
@@ -394,19 +421,24 @@ out:
     return status;
 }
 
-static pl_status approval_refuses(pl_node *node, const char *from, const Parley__V1__Approval *approval) {
+static pl_status approval_refuses(pl_node *node, const char *from,
+                                  const Parley__V1__Approval *approval) {
     const Parley__V1__Refusal *refusal = approval->refusal;
     pl_buf text = {0};
-    pl_buf_printf(&text, "%s refuses: %s", from, refusal == NULL ? "no reason given" : refusal->reason);
+    pl_buf_printf(&text, "%s refuses: %s", from,
+                  refusal == NULL ? "no reason given" : refusal->reason);
     if (refusal != NULL && *refusal->change != 0)
         pl_buf_printf(&text, "; it would pass if %s", refusal->change);
     pl_bytes reason;
     PL_TRY(pl_buf_take(&text, &reason));
-    pl_status status = refusal == NULL ? PL_OK : pl_step_put_refusal(node, approval->job_id.data, refusal);
+    pl_status status =
+        refusal == NULL ? PL_OK : pl_step_put_refusal(node, approval->job_id.data, refusal);
     if (pl_is_ok(status))
-        status = pl_step_state(node, approval->job_id.data, PL_JOB_REFUSED, (const char *)reason.data, PL_REFUSED);
+        status = pl_step_state(node, approval->job_id.data, PL_JOB_REFUSED,
+                               (const char *)reason.data, PL_REFUSED);
     pl_bytes_done(&reason);
-    pl_step_progress(node, approval->job_id.data, PARLEY__V1__PHASE__PHASE_CANCELLED, 0, PL_REFUSED);
+    pl_step_progress(node, approval->job_id.data, PARLEY__V1__PHASE__PHASE_CANCELLED, 0,
+                     PL_REFUSED);
     return status;
 }
 

@@ -62,7 +62,7 @@ static void child_maybe_end(pl_child *child) {
     close_handle(child, (uv_handle_t *)&child->output);
 }
 
-static void on_exit(uv_process_t *process, int64_t exit_code, int signal_number) {
+static void on_process_exit(uv_process_t *process, int64_t exit_code, int signal_number) {
     pl_child *child = process->data;
     child->exited = true;
     if (child->timed_out)
@@ -176,18 +176,13 @@ void pl_child_forget(pl_child *child) {
 
 /* ---- starting ---- */
 
-/* Children inherit nothing from the environment but what these names allow (test builds: the hooks too). */
+/* Children inherit nothing from the environment but what these names allow (test builds: the hooks
+ * too). */
 static const char *const allowed_environment[] = {
-    "LANG",
-    "LC_ALL",
+    "LANG",           "LC_ALL",
 #ifdef PARLEY_TEST_HOOKS
-    "PARLEY_STOP_AT",
-    "PARLEY_KEYLOG",
-    "PARLEY_CAPTURE",
-    "ASAN_OPTIONS",
-    "UBSAN_OPTIONS",
-    "LSAN_OPTIONS",
-    "TSAN_OPTIONS",
+    "PARLEY_STOP_AT", "PARLEY_KEYLOG", "PARLEY_CAPTURE", "ASAN_OPTIONS",
+    "UBSAN_OPTIONS",  "LSAN_OPTIONS",  "TSAN_OPTIONS",
 #endif
 };
 #define N_ALLOWED (sizeof allowed_environment / sizeof *allowed_environment)
@@ -260,7 +255,7 @@ static pl_status spawn(uv_loop_t *loop, pl_child *child, const pl_child_params *
     char *environment[N_ALLOWED + 1];
     child_environment(texts, environment);
     uv_process_options_t options = {
-        .exit_cb = on_exit,
+        .exit_cb = on_process_exit,
         .file = params->program,
         .args = arguments,
         .env = environment,

@@ -1,6 +1,7 @@
-/* Children: parley-worker processes that parleyd starts, one for each foreign text, source or session. A child that hangs is
- * killed at its deadline; a child that dies ends one thing, not the node. Children start with an empty environment but for an
- * allow-list, and with no descriptor but their own. */
+/* Children: parley-worker processes that parleyd starts, one for each foreign text, source or
+ * session. A child that hangs is killed at its deadline; a child that dies ends one thing, not the
+ * node. Children start with an empty environment but for an allow-list, and with no descriptor but
+ * their own. */
 #ifndef PL_NODE_DAEMON_CHILD_H
 #define PL_NODE_DAEMON_CHILD_H
 
@@ -10,7 +11,8 @@
 
 typedef struct pl_child pl_child;
 
-/* Where a child's news go; called on the loop. on_end comes exactly once, after which the child is gone. */
+/* Where a child's news go; called on the loop. on_end comes exactly once, after which the child is
+ * gone. */
 typedef struct pl_child_callbacks {
     void (*on_message)(pl_child *child, pl_view message, void *ctx);
     /* why: OK for exit code 0; else how it ended ("worker killed by signal 9"). Borrowed. */
@@ -19,11 +21,12 @@ typedef struct pl_child_callbacks {
 } pl_child_callbacks;
 
 typedef struct pl_child_params {
-    const char *program;     /* path of parley-worker */
-    const char *mode;        /* "plan", "source", "session" */
-    int source_fd;           /* mode source: becomes descriptor 3; closed here. -1: none */
-    bool session;            /* descriptors 3 (control) and 4 (passed connections) instead of stdin and stdout */
-    unsigned deadline_ms;    /* 0: none */
+    const char *program; /* path of parley-worker */
+    const char *mode;    /* "plan", "source", "session" */
+    int source_fd;       /* mode source: becomes descriptor 3; closed here. -1: none */
+    bool session; /* descriptors 3 (control) and 4 (passed connections) instead of stdin and stdout
+                   */
+    unsigned deadline_ms; /* 0: none */
 } pl_child_params;
 
 PL_STATUS pl_child_start(uv_loop_t *loop, const pl_child_params *params,

@@ -121,7 +121,8 @@ static pl_status execute(pl_jobs *jobs, const char *sql, const bind *binds, int 
 }
 
 #define EXECUTE(jobs, sql, ...)                                                                    \
-    execute(jobs, sql, (const bind[]){__VA_ARGS__}, sizeof((const bind[]){__VA_ARGS__}) / sizeof(bind))
+    execute(jobs, sql, (const bind[]){__VA_ARGS__},                                                \
+            sizeof((const bind[]){__VA_ARGS__}) / sizeof(bind))
 #define PREPARE(jobs, stmt, sql, ...)                                                              \
     prepare(jobs, sql, (const bind[]){__VA_ARGS__},                                                \
             sizeof((const bind[]){__VA_ARGS__}) / sizeof(bind), stmt)
@@ -129,7 +130,8 @@ static pl_status execute(pl_jobs *jobs, const char *sql, const bind *binds, int 
 /* ---- jobs ---- */
 
 #define JOB_COLUMNS                                                                                \
-    "id, state, reason, error_code, submitter, proposer, created_at, changed_at, not_after, attempt"
+    "id, state, reason, error_code, submitter, proposer, created_at, changed_at, not_after, "      \
+    "attempt"
 
 pl_status pl_jobs_insert(pl_jobs *jobs, const pl_job_record *record) {
     pl_job_record existing = {0};
@@ -234,8 +236,7 @@ pl_status pl_jobs_resolve(pl_jobs *jobs, const char *hex, uint8_t out_id[PL_JOB_
         return pl_fail(PL_INVALID_ARGUMENT,
                        "a job is named by its id or by at least its first 6 hex digits");
     pl_stmt *stmt;
-    PL_TRY(PREPARE(jobs, &stmt,
-                   "SELECT id FROM job WHERE substr(lower(hex(id)), 1, ?) = ? LIMIT 2",
+    PL_TRY(PREPARE(jobs, &stmt, "SELECT id FROM job WHERE substr(lower(hex(id)), 1, ?) = ? LIMIT 2",
                    NUMBER(len), TEXT(hex)));
     bool has_row = false;
     pl_status status = pl_stmt_step(stmt, &has_row);
@@ -246,7 +247,8 @@ pl_status pl_jobs_resolve(pl_jobs *jobs, const char *hex, uint8_t out_id[PL_JOB_
         memcpy(out_id, id.data, PL_JOB_ID_BYTES);
         status = pl_stmt_step(stmt, &has_row);
         if (pl_is_ok(status) && has_row)
-            status = pl_fail(PL_INVALID_ARGUMENT, "several jobs start with %s: give more digits", hex);
+            status =
+                pl_fail(PL_INVALID_ARGUMENT, "several jobs start with %s: give more digits", hex);
     }
     pl_stmt_free(stmt);
     return status;

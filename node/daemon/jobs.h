@@ -1,6 +1,7 @@
-/* Jobs on disk: what must outlive a kill -9. One SQLite database per node: jobs and their state, the documents of each job as
- * exact bytes, the outbox to the scheduler, what was received (so that nothing is handled twice), sessions ever started, uses
- * charged, and the highest serials and epochs seen. */
+/* Jobs on disk: what must outlive a kill -9. One SQLite database per node: jobs and their state,
+ * the documents of each job as exact bytes, the outbox to the scheduler, what was received (so that
+ * nothing is handled twice), sessions ever started, uses charged, and the highest serials and
+ * epochs seen. */
 #ifndef PL_NODE_DAEMON_JOBS_H
 #define PL_NODE_DAEMON_JOBS_H
 
@@ -9,7 +10,8 @@
 
 #define PL_JOB_ID_BYTES 16
 
-/* A job's state at this node, in the order of its life. States from PL_JOB_RELEASED on are final. */
+/* A job's state at this node, in the order of its life. States from PL_JOB_RELEASED on are final.
+ */
 typedef enum pl_job_state {
     PL_JOB_PROPOSED,  /* received, not yet planned here */
     PL_JOB_ASKED,     /* waits for this node's approver */
@@ -43,18 +45,18 @@ typedef struct pl_job_record {
 void pl_job_record_done(pl_job_record *record);
 
 /* Kinds of documents kept per job (and per org where several parties write one). */
-#define PL_DOC_PROPOSAL "proposal"         /* Signed */
-#define PL_DOC_PLAN "plan"                 /* this node's own, packed Plan */
-#define PL_DOC_EXPLAIN "explain"           /* this node's own words */
-#define PL_DOC_APPROVAL "approval"         /* Signed, per org */
-#define PL_DOC_RESERVATION "reservation"   /* Signed, per org */
-#define PL_DOC_INPUT_SALT "input-salt"     /* opens the input commitment */
-#define PL_DOC_CHARTER "charter"           /* Signed */
-#define PL_DOC_RESULT "result"             /* packed ResultTable */
+#define PL_DOC_PROPOSAL "proposal"       /* Signed */
+#define PL_DOC_PLAN "plan"               /* this node's own, packed Plan */
+#define PL_DOC_EXPLAIN "explain"         /* this node's own words */
+#define PL_DOC_APPROVAL "approval"       /* Signed, per org */
+#define PL_DOC_RESERVATION "reservation" /* Signed, per org */
+#define PL_DOC_INPUT_SALT "input-salt"   /* opens the input commitment */
+#define PL_DOC_CHARTER "charter"         /* Signed */
+#define PL_DOC_RESULT "result"           /* packed ResultTable */
 #define PL_DOC_RESULT_SALT "result-salt"
-#define PL_DOC_RECEIPT "receipt"           /* Signed, signatures of all who sent theirs */
-#define PL_DOC_STATS "stats"               /* packed SessionStats */
-#define PL_DOC_REFUSAL "refusal"           /* packed Refusal */
+#define PL_DOC_RECEIPT "receipt" /* Signed, signatures of all who sent theirs */
+#define PL_DOC_STATS "stats"     /* packed SessionStats */
+#define PL_DOC_REFUSAL "refusal" /* packed Refusal */
 
 typedef struct pl_jobs pl_jobs;
 PL_STATUS pl_jobs_open(const char *path, pl_jobs **out);
@@ -65,20 +67,23 @@ PL_STATUS pl_jobs_begin(pl_jobs *jobs);
 PL_STATUS pl_jobs_commit(pl_jobs *jobs);
 void pl_jobs_rollback(pl_jobs *jobs);
 
-PL_STATUS pl_jobs_insert(pl_jobs *jobs, const pl_job_record *record); /* ALREADY_EXISTS */
+PL_STATUS pl_jobs_insert(pl_jobs *jobs, const pl_job_record *record);        /* ALREADY_EXISTS */
 PL_STATUS pl_jobs_get(pl_jobs *jobs, const uint8_t *id, pl_job_record *out); /* NOT_FOUND */
 /* A final state never changes again: FAILED_PRECONDITION. */
-PL_STATUS pl_jobs_set_state(pl_jobs *jobs, const uint8_t *id, pl_job_state state, const char *reason,
-                            const char *error_code, int64_t now);
+PL_STATUS pl_jobs_set_state(pl_jobs *jobs, const uint8_t *id, pl_job_state state,
+                            const char *reason, const char *error_code, int64_t now);
 PL_STATUS pl_jobs_set_attempt(pl_jobs *jobs, const uint8_t *id, uint32_t attempt);
 /* Newest first; calls back with a borrowed record. */
 typedef pl_status (*pl_job_visitor)(const pl_job_record *record, void *ctx);
-PL_STATUS pl_jobs_each(pl_jobs *jobs, bool open_only, uint32_t limit, pl_job_visitor visit, void *ctx);
+PL_STATUS pl_jobs_each(pl_jobs *jobs, bool open_only, uint32_t limit, pl_job_visitor visit,
+                       void *ctx);
 /* Resolves a hex id or unique prefix (at least 6 digits): INVALID_ARGUMENT, NOT_FOUND. */
 PL_STATUS pl_jobs_resolve(pl_jobs *jobs, const char *hex, uint8_t out_id[PL_JOB_ID_BYTES]);
 
-PL_STATUS pl_jobs_put_doc(pl_jobs *jobs, const uint8_t *id, const char *kind, const char *org, pl_view body);
-PL_STATUS pl_jobs_get_doc(pl_jobs *jobs, const uint8_t *id, const char *kind, const char *org, pl_bytes *out); /* NOT_FOUND */
+PL_STATUS pl_jobs_put_doc(pl_jobs *jobs, const uint8_t *id, const char *kind, const char *org,
+                          pl_view body);
+PL_STATUS pl_jobs_get_doc(pl_jobs *jobs, const uint8_t *id, const char *kind, const char *org,
+                          pl_bytes *out); /* NOT_FOUND */
 bool pl_jobs_has_doc(pl_jobs *jobs, const uint8_t *id, const char *kind, const char *org);
 
 /* Outbox: packed NodeMessage, sent in order until the scheduler says it is stored. */
@@ -87,7 +92,8 @@ PL_STATUS pl_jobs_outbox_remove(pl_jobs *jobs, pl_view key);
 typedef pl_status (*pl_outbox_visitor)(pl_view message, void *ctx);
 PL_STATUS pl_jobs_outbox_each(pl_jobs *jobs, pl_outbox_visitor visit, void *ctx);
 
-/* pl_jobs_first_sight records a message, session or other one-time thing; ALREADY_EXISTS when it was there. */
+/* pl_jobs_first_sight records a message, session or other one-time thing; ALREADY_EXISTS when it
+ * was there. */
 PL_STATUS pl_jobs_first_sight(pl_jobs *jobs, const char *what, pl_view key, int64_t now);
 PL_STATUS pl_jobs_was_seen(pl_jobs *jobs, const char *what, pl_view key, bool *out);
 

@@ -121,9 +121,9 @@ static pl_status peer_take_descriptor(pl_node *node, pl_peer *peer, pl_view sign
 
 static pl_status peer_take_dataset(pl_node *node, const pl_peer *peer, pl_view signed_dataset) {
     pl_bytes body;
-    PL_TRY(pl_signed_verify(signed_dataset, "dataset", peer->org,
-                            pl_view_of(peer->descriptor->sign_key.data, peer->descriptor->sign_key.len),
-                            &body));
+    PL_TRY(pl_signed_verify(
+        signed_dataset, "dataset", peer->org,
+        pl_view_of(peer->descriptor->sign_key.data, peer->descriptor->sign_key.len), &body));
     pl_status status = pl_catalog_add(node->catalog, peer->org, pl_bytes_view(&body));
     pl_bytes_done(&body);
     return status;
@@ -140,8 +140,8 @@ pl_status pl_peer_update(pl_node *node, const Parley__V1__Peer *told) {
     peer->since = told->since;
     if (told->descriptor.len == 0)
         return PL_OK;
-    PL_TRY(peer_take_descriptor(node, peer,
-                                pl_view_of(told->descriptor.data, told->descriptor.len)));
+    PL_TRY(
+        peer_take_descriptor(node, peer, pl_view_of(told->descriptor.data, told->descriptor.len)));
     for (size_t i = 0; i < told->n_datasets; i++)
         PL_TRY(peer_take_dataset(node, peer,
                                  pl_view_of(told->datasets[i].data, told->datasets[i].len)));

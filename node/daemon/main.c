@@ -8,19 +8,19 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-static const char help[] =
-    "parleyd: the daemon of a Parley node\n"
-    "\n"
-    "usage: parleyd --config FILE\n"
-    "\n"
-    "  --config FILE   the node's configuration (parleyd.yaml)\n"
-    "  --version       print the version\n"
-    "  --help          print this\n"
-    "\n"
-    "It prints one line on stdout when it is ready, and JSON log lines on stderr. SIGTERM ends it in order.\n"
-    "\n"
-    "example:\n"
-    "  parleyd --config /etc/parley/parleyd.yaml\n";
+static const char help[] = "parleyd: the daemon of a Parley node\n"
+                           "\n"
+                           "usage: parleyd --config FILE\n"
+                           "\n"
+                           "  --config FILE   the node's configuration (parleyd.yaml)\n"
+                           "  --version       print the version\n"
+                           "  --help          print this\n"
+                           "\n"
+                           "It prints one line on stdout when it is ready, and JSON log lines on "
+                           "stderr. SIGTERM ends it in order.\n"
+                           "\n"
+                           "example:\n"
+                           "  parleyd --config /etc/parley/parleyd.yaml\n";
 
 /* Keys stay out of core files and out of other processes' reach. */
 static void harden(void) {

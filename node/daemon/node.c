@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- opening, in order of trust: configuration, own keys, manifest, state, policy, catalogue, network ---- */
+/* ---- opening, in order of trust: configuration, own keys, manifest, state, policy, catalogue,
+ * network ---- */
 
 static pl_status open_state(pl_node *node) {
     const char *folder = pl_config_state(node->config);
@@ -24,7 +25,8 @@ static pl_status open_state(pl_node *node) {
     return pl_audit_open(path, &node->audit);
 }
 
-/* A manifest may only go forward: the epoch that was accepted last is remembered with its exact bytes. */
+/* A manifest may only go forward: the epoch that was accepted last is remembered with its exact
+ * bytes. */
 static pl_status open_manifest(pl_node *node) {
     const char *path = pl_config_manifest(node->config);
     PL_TRY(pl_manifest_load(path, pl_now(), &node->manifest));
@@ -50,8 +52,8 @@ static pl_status check_membership(const pl_node *node) {
         return pl_fail(PL_UNAUTHENTICATED, "%s is not a member of federation %s", node->own,
                        pl_manifest_name(node->manifest));
     Parley__V1__Descriptor *descriptor = NULL;
-    PL_TRY(pl_wrap(pl_descriptor_verify(pl_org_signed_descriptor(node->org), node->manifest, node->own, 0,
-                                        pl_now(), &descriptor),
+    PL_TRY(pl_wrap(pl_descriptor_verify(pl_org_signed_descriptor(node->org), node->manifest,
+                                        node->own, 0, pl_now(), &descriptor),
                    "this node's own descriptor is not valid"));
     parley__v1__descriptor__free_unpacked(descriptor, NULL);
     return PL_OK;
@@ -64,13 +66,15 @@ static pl_status open_policy(pl_node *node) {
     uint64_t seen;
     PL_TRY(pl_jobs_high_get(node->jobs, "policy", &seen));
     if (pl_policy_version(node->policy) < seen)
-        return pl_fail(PL_REFUSED, "the policy is version %" PRIu64 ", but version %" PRIu64
-                                   " was in force before: a policy's version must not go back",
+        return pl_fail(PL_REFUSED,
+                       "the policy is version %" PRIu64 ", but version %" PRIu64
+                       " was in force before: a policy's version must not go back",
                        pl_policy_version(node->policy), seen);
     return pl_jobs_high_raise(node->jobs, "policy", pl_policy_version(node->policy));
 }
 
-static pl_status publish_dataset(pl_node *node, const pl_dataset_config *config, pl_bytes *out_signed) {
+static pl_status publish_dataset(pl_node *node, const pl_dataset_config *config,
+                                 pl_bytes *out_signed) {
     Parley__V1__Dataset dataset = *config->dataset;
     dataset.org = (char *)(uintptr_t)node->own;
     dataset.min_cohort = pl_policy_min_cohort(node->policy, dataset.name);
@@ -80,7 +84,8 @@ static pl_status publish_dataset(pl_node *node, const pl_dataset_config *config,
     parley__v1__dataset__pack(&dataset, packed);
     pl_status status = pl_catalog_add(node->catalog, node->own, pl_view_of(packed, len));
     if (pl_is_ok(status))
-        status = pl_sign(pl_org_sign_key(node->org), "dataset", node->own, pl_view_of(packed, len), out_signed);
+        status = pl_sign(pl_org_sign_key(node->org), "dataset", node->own, pl_view_of(packed, len),
+                         out_signed);
     free(packed);
     return status;
 }
@@ -97,8 +102,9 @@ static pl_status open_catalog(pl_node *node) {
 
 static void on_refused(const char *address, pl_status why, void *ctx) {
     pl_node *node = ctx;
-    pl_status audited = pl_step_audit(node, NULL, "unknown", address, "session.connect", pl_status_message(why),
-                                      pl_code_describe(pl_status_code(why))->name);
+    pl_status audited =
+        pl_step_audit(node, NULL, "unknown", address, "session.connect", pl_status_message(why),
+                      pl_code_describe(pl_status_code(why))->name);
     pl_log_status("audit.failed", NULL, audited);
     pl_log_status("session.connect", NULL, why);
 }
@@ -111,7 +117,8 @@ static pl_status find_worker(pl_node *node) {
     char *slash = strrchr(node->worker_path, '/');
     strcpy(slash + 1, "parley-worker");
     if (access(node->worker_path, X_OK) != 0)
-        return pl_fail(PL_NOT_FOUND, "%s is not there: parley-worker must stand beside parleyd", node->worker_path);
+        return pl_fail(PL_NOT_FOUND, "%s is not there: parley-worker must stand beside parleyd",
+                       node->worker_path);
     return PL_OK;
 }
 

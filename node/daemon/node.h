@@ -1,15 +1,14 @@
 /* The node: everything parleyd owns, and the steps of a job's life. One loop thread owns all of it.
  *
- * A job's life is a chain of small files, each named for its step, each reading what came, checking it, writing it down
- * (audit first, then the jobs database), and sending what follows:
+ * A job's life is a chain of small files, each named for its step, each reading what came, checking
+ * it, writing it down (audit first, then the jobs database), and sending what follows:
  *
  *   propose.c   the analyst's task -> plan -> signed proposal -> posted to every party
  *   approve.c   a proposal -> own plan -> policy, approver -> signed approval or refusal
- *   reserve.c   the scheduler's call -> own inputs read -> signed reservation; at the proposer: -> charter
- *   start.c     a charter -> everything verified again -> worker
- *   session.c   the worker's news -> OPENING, result, failure
- *   receipt.c   signed receipts, merged
- *   api.c       the local API;  uplink.c  the stream to the scheduler;  port.c  the session port */
+ *   reserve.c   the scheduler's call -> own inputs read -> signed reservation; at the proposer: ->
+ * charter start.c     a charter -> everything verified again -> worker session.c   the worker's
+ * news -> OPENING, result, failure receipt.c   signed receipts, merged api.c       the local API;
+ * uplink.c  the stream to the scheduler;  port.c  the session port */
 #ifndef PL_NODE_DAEMON_NODE_H
 #define PL_NODE_DAEMON_NODE_H
 
@@ -19,10 +18,11 @@
 #include "node/charter/descriptor.h"
 #include "node/charter/manifest.h"
 #include "node/charter/org.h"
+#include "node/crypto/signed.h"
 #include "node/daemon/child.h"
 #include "node/daemon/jobs.h"
-#include "node/daemon/log.h"
 #include "node/daemon/port.h"
+#include "node/log/log.h"
 #include "node/policy/policy.h"
 #include "node/rpc/rpc.h"
 #include "proto/job.pb-c.h"
@@ -40,9 +40,11 @@
 
 typedef struct pl_node pl_node;
 
-/* Called once when a planning child has ended: OK and its reply (borrowed), or why there is none (taken). */
+/* Called once when a planning child has ended: OK and its reply (borrowed), or why there is none
+ * (taken). */
 struct pl_live;
-typedef void (*pl_planned)(struct pl_live *live, pl_status status, const Parley__V1__PlanReply *reply);
+typedef void (*pl_planned)(struct pl_live *live, pl_status status,
+                           const Parley__V1__PlanReply *reply);
 
 /* A job as it lives in memory: what a restart may lose. */
 typedef struct pl_live {
@@ -53,11 +55,11 @@ typedef struct pl_live {
     pl_rpc_call *submit_call; /* the analyst who waits for the proposal, until it stands */
     char submitter[96];
     uint32_t wait_seconds;
-    Parley__V1__Task *task;   /* while proposing */
+    Parley__V1__Task *task; /* while proposing */
     bool explain_only;
-    pl_planned planned;       /* what follows the planning child */
-    pl_bytes reply;           /* of the planner or source, until it ends */
-    bool charter_sent;        /* proposer: assembled and posted */
+    pl_planned planned; /* what follows the planning child */
+    pl_bytes reply;     /* of the planner or source, until it ends */
+    bool charter_sent;  /* proposer: assembled and posted */
 
     /* the one live reservation */
     uint32_t attempt;
@@ -123,12 +125,13 @@ void pl_node_free(pl_node *node);
 /* live.c: jobs in memory, peers, watchers */
 pl_live *pl_live_find(pl_node *node, const uint8_t *id);
 PL_STATUS pl_live_get(pl_node *node, const uint8_t *id, pl_live **out); /* finds or makes */
-void pl_live_forget(pl_live *live);                                    /* wipes, kills its children */
+void pl_live_forget(pl_live *live); /* wipes, kills its children */
 void pl_live_drop_reservation(pl_live *live);
 unsigned pl_live_sessions(const pl_node *node);
 pl_peer *pl_peer_find(pl_node *node, const char *org);
 PL_STATUS pl_peer_update(pl_node *node, const Parley__V1__Peer *peer);
-/* Descriptor of a member, own one included; UNAVAILABLE when the scheduler has not shown a valid one. */
+/* Descriptor of a member, own one included; UNAVAILABLE when the scheduler has not shown a valid
+ * one. */
 PL_STATUS pl_node_descriptor(pl_node *node, const char *org, const Parley__V1__Descriptor **out);
 
 /* step.c: what every step uses */
@@ -139,43 +142,52 @@ PL_STATUS pl_step_audit(pl_node *node, const uint8_t *job, const char *user, con
 /* Audits, then changes the job's state, then tells watchers. */
 PL_STATUS pl_step_state(pl_node *node, const uint8_t *job, pl_job_state state, const char *reason,
                         pl_code code);
-/* A job ends here for this cause: audit, state (OPENING turns into LOST or COMPLETED), scheduler, and, if tell, the other parties. Takes cause. */
+/* A job ends here for this cause: audit, state (OPENING turns into LOST or COMPLETED), scheduler,
+ * and, if tell, the other parties. Takes cause. */
 void pl_step_abort(pl_node *node, const uint8_t *job, pl_status cause, bool tell);
 /* Seals body to org and puts it into the outbox. */
-PL_STATUS pl_step_post(pl_node *node, const uint8_t *job, const char *org, Parley__V1__RelayKind kind,
-                       pl_view body);
+PL_STATUS pl_step_post(pl_node *node, const uint8_t *job, const char *org,
+                       Parley__V1__RelayKind kind, pl_view body);
 /* Posts to every party but this one. */
-PL_STATUS pl_step_post_all(pl_node *node, const uint8_t *job, Parley__V1__RelayKind kind, pl_view body);
+PL_STATUS pl_step_post_all(pl_node *node, const uint8_t *job, Parley__V1__RelayKind kind,
+                           pl_view body);
 /* Puts a message into the outbox, where it stays until the scheduler says that `key` is stored. */
-PL_STATUS pl_step_outbox(pl_node *node, const uint8_t key[16], const Parley__V1__NodeMessage *message);
-/* Something that came in was refused: audited and logged, nothing else changes. job may be NULL. Takes why. */
-void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action, pl_status why);
+PL_STATUS pl_step_outbox(pl_node *node, const uint8_t key[16],
+                         const Parley__V1__NodeMessage *message);
+/* Something that came in was refused: audited and logged, nothing else changes. job may be NULL.
+ * Takes why. */
+void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action,
+                    pl_status why);
 /* INVALID_ARGUMENT naming the message unless the job id has its 16 bytes. */
 PL_STATUS pl_step_check_job_id(ProtobufCBinaryData id, const char *message);
-PL_STATUS pl_step_put_refusal(pl_node *node, const uint8_t *job, const Parley__V1__Refusal *refusal);
+PL_STATUS pl_step_put_refusal(pl_node *node, const uint8_t *job,
+                              const Parley__V1__Refusal *refusal);
 void pl_step_progress(pl_node *node, const uint8_t *job, Parley__V1__Phase phase, uint32_t attempt,
                       pl_code code);
 /* The job's Signed Proposal and its parsed body; freed by parley__v1__proposal__free_unpacked. */
 PL_STATUS pl_step_proposal(pl_node *node, const uint8_t *job, pl_bytes *out_signed,
                            Parley__V1__Proposal **out);
 PL_STATUS pl_step_plan(pl_node *node, const uint8_t *job, Parley__V1__Plan **out);
-const Parley__V1__Party *pl_step_own_party(const pl_node *node, const Parley__V1__Proposal *proposal);
+const Parley__V1__Party *pl_step_own_party(const pl_node *node,
+                                           const Parley__V1__Proposal *proposal);
 /* Starts a planning child; `then` is called once, unless this fails. */
 PL_STATUS pl_step_ask_planner(pl_live *live, const Parley__V1__Task *task, const char *proposer,
                               const Parley__V1__Dataset *const *datasets, size_t n_datasets,
                               pl_planned then);
 
 /* propose.c */
-void pl_propose(pl_node *node, pl_rpc_call *call, Parley__V1__SubmitRequest *request, bool explain_only);
+void pl_propose(pl_node *node, pl_rpc_call *call, Parley__V1__SubmitRequest *request,
+                bool explain_only);
 
 /* approve.c */
 void pl_approve_received(pl_node *node, const char *from, pl_view signed_proposal);
-PL_STATUS pl_approve_consider(pl_node *node, const uint8_t *job); /* plans and decides a PROPOSED job */
+PL_STATUS pl_approve_consider(pl_node *node,
+                              const uint8_t *job); /* plans and decides a PROPOSED job */
 PL_STATUS pl_approve_decide(pl_node *node, const uint8_t *job, const Parley__V1__Decision *decision,
                             const char *principal);
 /* Policy as of now over the job's own plan. */
-PL_STATUS pl_approve_judge(pl_node *node, const Parley__V1__Plan *plan, const Parley__V1__Proposal *proposal,
-                           pl_policy_verdict *out);
+PL_STATUS pl_approve_judge(pl_node *node, const Parley__V1__Plan *plan,
+                           const Parley__V1__Proposal *proposal, pl_policy_verdict *out);
 void pl_approval_received(pl_node *node, const char *from, pl_view signed_approval);
 
 /* reserve.c */
@@ -183,7 +195,8 @@ void pl_reserve(pl_node *node, const uint8_t *job, uint32_t attempt);
 void pl_reserve_release(pl_node *node, const uint8_t *job, uint32_t attempt, const char *reason);
 void pl_reservation_received(pl_node *node, const char *from, pl_view signed_reservation);
 
-PL_STATUS pl_charter_try(pl_node *node, const uint8_t *job); /* assembles and posts it once all is there */
+PL_STATUS pl_charter_try(pl_node *node,
+                         const uint8_t *job); /* assembles and posts it once all is there */
 
 /* start.c */
 void pl_charter_received(pl_node *node, const char *from, pl_view signed_charter);
@@ -196,7 +209,7 @@ PL_STATUS pl_session_take(const uint8_t session_id[16], int fd, pl_view preamble
 PL_STATUS pl_step_cancel(pl_node *node, const uint8_t *job, const char *principal);
 void pl_abort_received(pl_node *node, const char *from, pl_view signed_abort);
 PL_STATUS pl_scheduler_error(pl_node *node, const Parley__V1__SchedulerError *error);
-void pl_stop_expired(pl_node *node);     /* jobs past their window, reservations past theirs */
+void pl_stop_expired(pl_node *node); /* jobs past their window, reservations past theirs */
 PL_STATUS pl_stop_after_restart(pl_node *node); /* what a restart interrupted ends or goes on */
 
 /* receipt.c */
@@ -208,7 +221,8 @@ typedef struct pl_uplink pl_uplink;
 PL_STATUS pl_uplink_open(pl_node *node, pl_uplink **out);
 void pl_uplink_close(pl_uplink *uplink);
 bool pl_uplink_connected(const pl_uplink *uplink);
-void pl_uplink_send(pl_uplink *uplink, const Parley__V1__NodeMessage *message); /* dropped when not connected */
+void pl_uplink_send(pl_uplink *uplink,
+                    const Parley__V1__NodeMessage *message); /* dropped when not connected */
 void pl_uplink_send_bytes(pl_uplink *uplink, pl_view packed);
 
 /* api.c */

@@ -18,7 +18,7 @@ struct caller {
     uint8_t preamble[PL_PREAMBLE_BYTES];
     size_t got;
     uint8_t session_id[16];
-    bool held;     /* the preamble is good, the session is not here yet */
+    bool held; /* the preamble is good, the session is not here yet */
     bool closing;
     int n_handles; /* open libuv handles */
 };
@@ -97,9 +97,8 @@ static void caller_offer(caller *c) {
         caller_refuse(c, pl_fail(PL_LIMIT, "no file descriptor left for a session connection"));
         return;
     }
-    pl_status status = c->port->callbacks.take(c->session_id, copy,
-                                               pl_view_of(c->preamble, sizeof c->preamble),
-                                               c->port->callbacks.ctx);
+    pl_status status = c->port->callbacks.take(
+        c->session_id, copy, pl_view_of(c->preamble, sizeof c->preamble), c->port->callbacks.ctx);
     if (pl_status_code(status) == PL_NOT_FOUND) {
         close(copy);
         pl_status_done(&status); /* not here yet: held until PL_PORT_HOLD_MS */
@@ -113,10 +112,10 @@ static void caller_offer(caller *c) {
 
 static void on_deadline(uv_timer_t *timer) {
     caller *c = timer->data;
-    caller_refuse(c, c->held ? pl_fail(PL_NOT_FOUND, "the preamble names a session that is not "
-                                                     "running here")
-                             : pl_fail(PL_TIMEOUT, "no complete preamble within %d ms",
-                                       PL_PORT_PREAMBLE_MS));
+    caller_refuse(
+        c, c->held ? pl_fail(PL_NOT_FOUND, "the preamble names a session that is not "
+                                           "running here")
+                   : pl_fail(PL_TIMEOUT, "no complete preamble within %d ms", PL_PORT_PREAMBLE_MS));
 }
 
 static void preamble_complete(caller *c) {

@@ -1,5 +1,5 @@
-/* propose.c: the analyst's task becomes a signed proposal, posted to every party. The catalogue as this node knows it is
- * planned by a child; what the plan names decides who the parties are. */
+/* propose.c: the analyst's task becomes a signed proposal, posted to every party. The catalogue as
+ * this node knows it is planned by a child; what the plan names decides who the parties are. */
 #include "node/charter/proposal.h"
 #include "node/crypto/digest.h"
 #include "node/daemon/node.h"
@@ -46,7 +46,8 @@ static bool is_party(const pl_node *node, const Parley__V1__Plan *plan, const ch
 }
 
 /* Parties in the manifest's sorted order of organisations: rank 0 upwards. */
-static pl_status fill_parties(pl_node *node, const Parley__V1__Plan *plan, Parley__V1__Proposal *proposal) {
+static pl_status fill_parties(pl_node *node, const Parley__V1__Plan *plan,
+                              Parley__V1__Proposal *proposal) {
     size_t n_members = pl_manifest_n_members(node->manifest);
     PL_TRY(pl_alloc(n_members, sizeof *proposal->parties, &proposal->parties));
     for (size_t i = 0; i < n_members; i++) {
@@ -83,7 +84,8 @@ static bool is_touched(const Parley__V1__Plan *plan, const Parley__V1__Dataset *
     return false;
 }
 
-static pl_status fill_catalog(pl_node *node, const Parley__V1__Plan *plan, Parley__V1__Proposal *proposal) {
+static pl_status fill_catalog(pl_node *node, const Parley__V1__Plan *plan,
+                              Parley__V1__Proposal *proposal) {
     size_t n = pl_catalog_count(node->catalog);
     PL_TRY(pl_alloc(n, sizeof *proposal->catalog, &proposal->catalog));
     for (size_t i = 0; i < n; i++) {
@@ -111,7 +113,8 @@ static pl_status set_bytes(ProtobufCBinaryData *out, const void *data, size_t le
     return PL_OK;
 }
 
-/* The task as proposed names what the plan chose: nothing is left to a default that another node might see otherwise. */
+/* The task as proposed names what the plan chose: nothing is left to a default that another node
+ * might see otherwise. */
 static pl_status fill_task(const Parley__V1__Task *task, const Parley__V1__Plan *plan,
                            Parley__V1__Task **out) {
     Parley__V1__Task *full;
@@ -127,8 +130,8 @@ static pl_status fill_task(const Parley__V1__Task *task, const Parley__V1__Plan 
         PL_TRY(pl_strdup(plan->compute[full->n_compute], &full->compute[full->n_compute]));
     PL_TRY(pl_alloc(plan->n_recipients, sizeof *full->recipients, &full->recipients));
     for (; full->n_recipients < plan->n_recipients; full->n_recipients++)
-        PL_TRY(pl_strdup(plan->recipients[full->n_recipients],
-                         &full->recipients[full->n_recipients]));
+        PL_TRY(
+            pl_strdup(plan->recipients[full->n_recipients], &full->recipients[full->n_recipients]));
     return PL_OK;
 }
 
@@ -213,12 +216,13 @@ static pl_status propose(pl_live *live, const Parley__V1__PlanReply *reply) {
     pl_status status;
     PL_CHECK(status, pl_alloc(1, sizeof *proposal, &proposal));
     parley__v1__proposal__init(proposal);
-    PL_CHECK(status, fill_proposal(live, reply, plan, live->submitter, live->wait_seconds, proposal));
+    PL_CHECK(status,
+             fill_proposal(live, reply, plan, live->submitter, live->wait_seconds, proposal));
     size_t len = parley__v1__proposal__get_packed_size(proposal);
     PL_CHECK(status, pl_alloc(len, 1, &packed));
     parley__v1__proposal__pack(proposal, packed);
-    PL_CHECK(status, pl_sign(pl_org_sign_key(node->org), "proposal", node->own, pl_view_of(packed, len),
-                             &signed_proposal));
+    PL_CHECK(status, pl_sign(pl_org_sign_key(node->org), "proposal", node->own,
+                             pl_view_of(packed, len), &signed_proposal));
     PL_CHECK(status, pl_step_audit(node, live->id, live->submitter, NULL, "job.propose",
                                    plan->summary, "ok"));
     PL_CHECK(status, store_and_post(live, proposal, pl_bytes_view(&signed_proposal)));
@@ -286,8 +290,7 @@ static pl_status start_planning(pl_live *live) {
     PL_TRY(pl_alloc(n, sizeof *datasets, &datasets));
     for (size_t i = 0; i < n; i++)
         datasets[i] = pl_catalog_at(node->catalog, i);
-    pl_status status =
-        pl_step_ask_planner(live, live->task, node->own, datasets, n, on_planned);
+    pl_status status = pl_step_ask_planner(live, live->task, node->own, datasets, n, on_planned);
     free(datasets);
     return status;
 }

@@ -1,14 +1,16 @@
-/* receipt.c: after the session every party signs the same body and sends its signature to all others; each keeps them merged. */
+/* receipt.c: after the session every party signs the same body and sends its signature to all
+ * others; each keeps them merged. */
+#include "node/charter/receipt.h"
 #include "node/charter/charter.h"
 #include "node/charter/proposal.h"
-#include "node/charter/receipt.h"
 #include "node/crypto/digest.h"
 #include "node/daemon/node.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The body is built from the charter, the plan and the disclosures, all of which every party has alike. */
+/* The body is built from the charter, the plan and the disclosures, all of which every party has
+ * alike. */
 static pl_status build_body(pl_live *live, const Parley__V1__SessionEnd *end, pl_bytes *out) {
     pl_node *node = live->node;
     pl_bytes charter = {0}, plan_bytes = {0};
@@ -69,9 +71,11 @@ pl_status pl_receipt_make(pl_live *live, const Parley__V1__SessionEnd *end) {
     pl_bytes body = {0}, signed_receipt = {0};
     pl_status status;
     PL_CHECK(status, build_body(live, end, &body));
-    PL_CHECK(status, pl_sign(pl_org_sign_key(node->org), "receipt", node->own, pl_bytes_view(&body), &signed_receipt));
+    PL_CHECK(status, pl_sign(pl_org_sign_key(node->org), "receipt", node->own, pl_bytes_view(&body),
+                             &signed_receipt));
     PL_CHECK(status, pl_step_audit(node, live->id, "system", NULL, "receipt.sign", "-", "ok"));
-    PL_CHECK(status, pl_jobs_put_doc(node->jobs, live->id, PL_DOC_RECEIPT, "", pl_bytes_view(&signed_receipt)));
+    PL_CHECK(status, pl_jobs_put_doc(node->jobs, live->id, PL_DOC_RECEIPT, "",
+                                     pl_bytes_view(&signed_receipt)));
     PL_CHECK(status, merge_early(live));
     status = pl_step_post_all(node, live->id, PARLEY__V1__RELAY_KIND__RELAY_KIND_RECEIPT,
                               pl_bytes_view(&signed_receipt));
@@ -86,7 +90,8 @@ static pl_status take_receipt(pl_node *node, const char *from, pl_view signed_re
     PL_TRY(pl_node_descriptor(node, from, &descriptor));
     pl_bytes body;
     PL_TRY(pl_signed_verify(signed_receipt, "receipt", from,
-                            pl_view_of(descriptor->sign_key.data, descriptor->sign_key.len), &body));
+                            pl_view_of(descriptor->sign_key.data, descriptor->sign_key.len),
+                            &body));
     Parley__V1__Receipt *receipt = parley__v1__receipt__unpack(NULL, body.len, body.data);
     pl_bytes_done(&body);
     if (receipt == NULL)
@@ -94,12 +99,15 @@ static pl_status take_receipt(pl_node *node, const char *from, pl_view signed_re
     pl_status status = pl_step_check_job_id(receipt->job_id, "receipt");
     if (pl_is_ok(status) && pl_jobs_has_doc(node->jobs, receipt->job_id.data, PL_DOC_RECEIPT, ""))
         status = merge(node, receipt->job_id.data, signed_receipt);
-    else if (pl_is_ok(status) && pl_jobs_has_doc(node->jobs, receipt->job_id.data, PL_DOC_PROPOSAL, ""))
-        status = pl_jobs_put_doc(node->jobs, receipt->job_id.data, PL_DOC_RECEIPT, from, signed_receipt);
+    else if (pl_is_ok(status) &&
+             pl_jobs_has_doc(node->jobs, receipt->job_id.data, PL_DOC_PROPOSAL, ""))
+        status =
+            pl_jobs_put_doc(node->jobs, receipt->job_id.data, PL_DOC_RECEIPT, from, signed_receipt);
     else if (pl_is_ok(status))
         status = pl_fail(PL_NOT_FOUND, "receipt: job_id is of no job of this node");
     if (pl_is_ok(status))
-        status = pl_step_audit(node, receipt->job_id.data, from, "scheduler", "receipt.receive", "-", "ok");
+        status = pl_step_audit(node, receipt->job_id.data, from, "scheduler", "receipt.receive",
+                               "-", "ok");
     parley__v1__receipt__free_unpacked(receipt, NULL);
     return status;
 }

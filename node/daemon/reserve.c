@@ -1,6 +1,7 @@
-/* reserve.c: when the scheduler says that everybody is there, each party reads its inputs, makes a one-time key and signs a
- * reservation. What a reservation holds lives in memory only: after a restart, or when it expires, the answer is: reserve again.
- * The proposer, once it holds every approval and every reservation of one attempt, assembles the charter. */
+/* reserve.c: when the scheduler says that everybody is there, each party reads its inputs, makes a
+ * one-time key and signs a reservation. What a reservation holds lives in memory only: after a
+ * restart, or when it expires, the answer is: reserve again. The proposer, once it holds every
+ * approval and every reservation of one attempt, assembles the charter. */
 #include "node/charter/approval.h"
 #include "node/charter/charter.h"
 #include "node/charter/proposal.h"
@@ -27,8 +28,8 @@ static const char *touched_dataset(const pl_node *node, const Parley__V1__Plan *
     return NULL;
 }
 
-static pl_status pack_source_request(pl_node *node, const pl_dataset_config *dataset, Parley__V1__Plan *plan,
-                                     pl_bytes *out) {
+static pl_status pack_source_request(pl_node *node, const pl_dataset_config *dataset,
+                                     Parley__V1__Plan *plan, pl_bytes *out) {
     Parley__V1__SourceRequest request = PARLEY__V1__SOURCE_REQUEST__INIT;
     request.plan = plan;
     request.org = (char *)(uintptr_t)node->own;
@@ -79,7 +80,8 @@ static void on_source_end(pl_child *child, pl_status why, void *ctx) {
     else if (live->inputs == NULL)
         status = pl_fail(PL_INTERNAL, "the source child gave no inputs");
     else if (live->inputs->error != NULL)
-        status = pl_fail(pl_code_from_name(live->inputs->error->code), "%s", live->inputs->error->message);
+        status = pl_fail(pl_code_from_name(live->inputs->error->code), "%s",
+                         live->inputs->error->message);
     if (pl_is_ok(status))
         status = finish_reservation(live);
     if (!pl_is_ok(status))
@@ -93,15 +95,18 @@ static pl_status start_source(pl_live *live, const char *name, Parley__V1__Plan 
         return pl_fail(PL_NOT_FOUND, "dataset %s is not configured here any more", name);
     int fd = open(dataset->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return pl_fail(PL_IO, "cannot open %s for dataset %s: %s", dataset->path, name, strerror(errno));
+        return pl_fail(PL_IO, "cannot open %s for dataset %s: %s", dataset->path, name,
+                       strerror(errno));
     pl_bytes request;
     pl_status status = pack_source_request(node, dataset, plan, &request);
     if (!pl_is_ok(status)) {
         close(fd);
         return status;
     }
-    pl_child_params params = {
-        .program = node->worker_path, .mode = "source", .source_fd = fd, .deadline_ms = PL_SOURCE_MS};
+    pl_child_params params = {.program = node->worker_path,
+                              .mode = "source",
+                              .source_fd = fd,
+                              .deadline_ms = PL_SOURCE_MS};
     pl_child_callbacks callbacks = {on_source_message, on_source_end, live};
     status = pl_child_start(node->loop, &params, &callbacks, &live->source);
     if (pl_is_ok(status))
@@ -112,17 +117,20 @@ static pl_status start_source(pl_live *live, const char *name, Parley__V1__Plan 
 
 /* ---- the reservation ---- */
 
-/* SHA-256 over a fresh salt and the version of the inputs: evidence of what went in, not a hint at it. */
+/* SHA-256 over a fresh salt and the version of the inputs: evidence of what went in, not a hint at
+ * it. */
 static pl_status commit_inputs(pl_live *live) {
     uint8_t salted[64] = {0};
     PL_TRY(pl_random(salted, 32));
     if (live->inputs != NULL && live->inputs->version.len == 32)
         memcpy(salted + 32, live->inputs->version.data, 32);
     pl_digest("input", pl_view_of(salted, sizeof salted), live->commitment);
-    return pl_jobs_put_doc(live->node->jobs, live->id, PL_DOC_INPUT_SALT, "", pl_view_of(salted, sizeof salted));
+    return pl_jobs_put_doc(live->node->jobs, live->id, PL_DOC_INPUT_SALT, "",
+                           pl_view_of(salted, sizeof salted));
 }
 
-static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *proposal, pl_bytes *out) {
+static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *proposal,
+                                  pl_bytes *out) {
     pl_node *node = live->node;
     pl_bytes signed_proposal;
     uint8_t proposal_digest[32];
@@ -177,13 +185,16 @@ out:
     return status;
 }
 
-static pl_status may_reserve(pl_node *node, const uint8_t *job, uint32_t attempt, pl_job_record *record) {
+static pl_status may_reserve(pl_node *node, const uint8_t *job, uint32_t attempt,
+                             pl_job_record *record) {
     PL_TRY(pl_jobs_get(node->jobs, job, record));
     if (record->state != PL_JOB_APPROVED)
-        return pl_fail(PL_FAILED_PRECONDITION, "the scheduler asks to reserve for a job that is %s here",
+        return pl_fail(PL_FAILED_PRECONDITION,
+                       "the scheduler asks to reserve for a job that is %s here",
                        pl_job_state_name(record->state));
     if (attempt <= record->attempt)
-        return pl_fail(PL_ALREADY_EXISTS, "the scheduler asks again for reservation attempt %u", attempt);
+        return pl_fail(PL_ALREADY_EXISTS, "the scheduler asks again for reservation attempt %u",
+                       attempt);
     if (pl_live_sessions(node) >= pl_config_sessions(node->config))
         return pl_fail(PL_LIMIT, "this node already runs or holds %u sessions, its limit",
                        pl_config_sessions(node->config));
@@ -201,7 +212,8 @@ static pl_status reserve(pl_node *node, const uint8_t *job, uint32_t attempt, pl
     Parley__V1__Plan *plan;
     PL_TRY(pl_step_plan(node, job, &plan));
     const char *dataset = touched_dataset(node, plan);
-    pl_status status = dataset == NULL ? finish_reservation(live) : start_source(live, dataset, plan);
+    pl_status status =
+        dataset == NULL ? finish_reservation(live) : start_source(live, dataset, plan);
     parley__v1__plan__free_unpacked(plan, NULL);
     return status;
 }
@@ -212,7 +224,8 @@ void pl_reserve(pl_node *node, const uint8_t *job, uint32_t attempt) {
     pl_status status = may_reserve(node, job, attempt, &record);
     pl_job_record_done(&record);
     if (!pl_is_ok(status)) {
-        pl_step_progress(node, job, PARLEY__V1__PHASE__PHASE_RESERVE_FAILED, attempt, pl_status_code(status));
+        pl_step_progress(node, job, PARLEY__V1__PHASE__PHASE_RESERVE_FAILED, attempt,
+                         pl_status_code(status));
         pl_step_reject(node, job, "scheduler", "reservation.make", status);
         return;
     }
@@ -228,7 +241,8 @@ void pl_reserve_release(pl_node *node, const uint8_t *job, uint32_t attempt, con
     if (live == NULL || live->attempt != attempt || live->worker != NULL)
         return;
     pl_live_drop_reservation(live);
-    pl_status status = pl_step_audit(node, job, "scheduler", "scheduler", "reservation.release", reason, "ok");
+    pl_status status =
+        pl_step_audit(node, job, "scheduler", "scheduler", "reservation.release", reason, "ok");
     pl_log_status("audit.failed", NULL, status);
 }
 
@@ -241,7 +255,8 @@ static pl_status take_reservation(pl_node *node, const char *from, pl_view signe
     PL_TRY(pl_reservation_verify(signed_reservation, descriptor, pl_now(), out));
     pl_status status = pl_step_check_job_id((*out)->job_id, "reservation");
     if (pl_is_ok(status))
-        status = pl_jobs_put_doc(node->jobs, (*out)->job_id.data, PL_DOC_RESERVATION, from, signed_reservation);
+        status = pl_jobs_put_doc(node->jobs, (*out)->job_id.data, PL_DOC_RESERVATION, from,
+                                 signed_reservation);
     if (!pl_is_ok(status)) {
         parley__v1__reservation__free_unpacked(*out, NULL);
         *out = NULL;
@@ -260,9 +275,11 @@ void pl_reservation_received(pl_node *node, const char *from, pl_view signed_res
         pl_step_reject(node, NULL, from, "reservation.receive", status);
 }
 
-/* All granted approvals and all reservations of this attempt, by rank; *out_complete false when some is missing. */
+/* All granted approvals and all reservations of this attempt, by rank; *out_complete false when
+ * some is missing. */
 static pl_status collect(pl_node *node, const uint8_t *job, const Parley__V1__Proposal *proposal,
-                         uint32_t attempt, pl_bytes *approvals, pl_bytes *reservations, bool *out_complete) {
+                         uint32_t attempt, pl_bytes *approvals, pl_bytes *reservations,
+                         bool *out_complete) {
     *out_complete = false;
     for (size_t i = 0; i < proposal->n_parties; i++) {
         const char *org = proposal->parties[i]->org;
@@ -320,7 +337,8 @@ pl_status pl_charter_try(pl_node *node, const uint8_t *job) {
     Parley__V1__Proposal *proposal;
     PL_TRY(pl_step_proposal(node, job, &signed_proposal, &proposal));
     pl_status status;
-    PL_CHECK(status, assemble(node, job, proposal, pl_bytes_view(&signed_proposal), live->attempt, &charter));
+    PL_CHECK(status, assemble(node, job, proposal, pl_bytes_view(&signed_proposal), live->attempt,
+                              &charter));
     if (charter.data == NULL)
         goto out;
     live->charter_sent = true;

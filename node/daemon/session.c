@@ -1,5 +1,6 @@
-/* session.c: one worker per session. It says when it is connected, when all parties are ready to open, and how it ended.
- * The line after which uses are charged and a failure is no longer free: record_opening. */
+/* session.c: one worker per session. It says when it is connected, when all parties are ready to
+ * open, and how it ended. The line after which uses are charged and a failure is no longer free:
+ * record_opening. */
 #include "node/daemon/node.h"
 #include "protocols/base/secret.h"
 
@@ -20,7 +21,8 @@ static pl_status charge(pl_node *node, const uint8_t *job) {
     PL_CHECK(status, pl_step_proposal(node, job, NULL, &proposal));
     PL_CHECK(status, pl_approve_judge(node, plan, proposal, &verdict));
     if (verdict.decision == PL_POLICY_REFUSE)
-        PL_CHECK(status, pl_fail(PL_REFUSED, "policy has changed before the opening: %s", verdict.refusal->reason));
+        PL_CHECK(status, pl_fail(PL_REFUSED, "policy has changed before the opening: %s",
+                                 verdict.refusal->reason));
     for (uint32_t rule = 1; rule <= pl_policy_n_rules(node->policy); rule++) {
         if (pl_policy_verdict_uses_rule(&verdict, rule))
             PL_CHECK(status, pl_jobs_charge(node->jobs, pl_policy_version(node->policy), rule));
@@ -73,7 +75,8 @@ static pl_status on_opening(pl_live *live) {
 
 /* ---- the end ---- */
 
-static pl_status put_packed(pl_node *node, const uint8_t *job, const char *kind, const ProtobufCMessage *message) {
+static pl_status put_packed(pl_node *node, const uint8_t *job, const char *kind,
+                            const ProtobufCMessage *message) {
     size_t len = protobuf_c_message_get_packed_size(message);
     uint8_t *packed;
     PL_TRY(pl_alloc(len + 1, 1, &packed));
@@ -134,7 +137,8 @@ static void on_message(pl_child *child, pl_view message, void *ctx) {
     uint8_t id[PL_JOB_ID_BYTES];
     memcpy(id, live->id, sizeof id);
     pl_node *node = live->node;
-    Parley__V1__WorkerMessage *m = parley__v1__worker_message__unpack(NULL, message.len, message.data);
+    Parley__V1__WorkerMessage *m =
+        parley__v1__worker_message__unpack(NULL, message.len, message.data);
     pl_status status = PL_OK;
     if (m == NULL || live->ended) {
         status = pl_fail(PL_PROTOCOL, "the worker sent a message out of turn");
@@ -177,7 +181,8 @@ pl_status pl_session_start(pl_live *live, const Parley__V1__SessionStart *start)
         .mode = "session",
         .source_fd = -1,
         .session = true,
-        .deadline_ms = start->deadline_ms + 5000, /* the worker keeps the deadline; this is for one that hangs */
+        .deadline_ms = start->deadline_ms +
+                       5000, /* the worker keeps the deadline; this is for one that hangs */
     };
     pl_child_callbacks callbacks = {on_message, on_end, live};
     PL_TRY(pl_child_start(node->loop, &params, &callbacks, &live->worker));

@@ -1,5 +1,6 @@
-/* start.c: a charter arrives. Everything in it is verified again under this node's own pins (node/charter/charter.h), the
- * policy as of now is asked again, the session is entered into the replay table, and only then a worker starts. */
+/* start.c: a charter arrives. Everything in it is verified again under this node's own pins
+ * (node/charter/charter.h), the policy as of now is asked again, the session is entered into the
+ * replay table, and only then a worker starts. */
 #include "node/charter/charter.h"
 #include "node/charter/proposal.h"
 #include "node/crypto/digest.h"
@@ -57,20 +58,22 @@ static pl_status verify(pl_live *live, const char *from, pl_view signed_charter,
 }
 
 /* Policy as of now: what was allowed when approving may have been taken back since. */
-static pl_status judge_again(pl_node *node, const Parley__V1__Plan *plan, const Parley__V1__Proposal *proposal) {
+static pl_status judge_again(pl_node *node, const Parley__V1__Plan *plan,
+                             const Parley__V1__Proposal *proposal) {
     pl_policy_verdict verdict = {0};
     PL_TRY(pl_approve_judge(node, plan, proposal, &verdict));
     pl_status status = PL_OK;
     if (verdict.decision == PL_POLICY_REFUSE)
-        status = pl_fail(PL_REFUSED, "policy has changed since the approval: %s", verdict.refusal->reason);
+        status = pl_fail(PL_REFUSED, "policy has changed since the approval: %s",
+                         verdict.refusal->reason);
     pl_policy_verdict_done(&verdict);
     return status;
 }
 
 /* ---- the worker's orders ---- */
 
-static pl_status fill_peer(pl_live *live, const pl_charter *charter, uint32_t own_rank, uint32_t rank,
-                           Parley__V1__SessionPeer *out) {
+static pl_status fill_peer(pl_live *live, const pl_charter *charter, uint32_t own_rank,
+                           uint32_t rank, Parley__V1__SessionPeer *out) {
     const Parley__V1__Reservation *reservation = charter->reservations[rank];
     out->rank = rank;
     out->org = charter->proposal->parties[rank]->org;
@@ -78,9 +81,10 @@ static pl_status fill_peer(pl_live *live, const pl_charter *charter, uint32_t ow
     out->n_endpoints = reservation->n_endpoints;
     PL_TRY(pl_alloc(32, 1, &out->psk.data));
     out->psk.len = 32;
-    size_t dialler = own_rank > rank ? own_rank : rank, answerer = own_rank > rank ? rank : own_rank;
-    return pl_link_psk(live->session_private, reservation->session_key.data, charter->digest, dialler,
-                       answerer, 0, out->psk.data);
+    size_t dialler = own_rank > rank ? own_rank : rank,
+           answerer = own_rank > rank ? rank : own_rank;
+    return pl_link_psk(live->session_private, reservation->session_key.data, charter->digest,
+                       dialler, answerer, 0, out->psk.data);
 }
 
 static void orders_done(Parley__V1__SessionPeer *peers, Parley__V1__SessionPeer **list, size_t n) {
@@ -181,9 +185,11 @@ void pl_charter_received(pl_node *node, const char *from, pl_view signed_charter
     pl_job_record_done(&record);
     pl_live *live = pl_live_find(node, job);
     if (pl_is_ok(status) && state != PL_JOB_APPROVED)
-        status = pl_fail(PL_FAILED_PRECONDITION, "a charter for a job that is %s here", pl_job_state_name(state));
+        status = pl_fail(PL_FAILED_PRECONDITION, "a charter for a job that is %s here",
+                         pl_job_state_name(state));
     else if (pl_is_ok(status) && (live == NULL || live->reserved_until < pl_now()))
-        status = pl_fail(PL_FAILED_PRECONDITION, "a charter for a job without a live reservation here");
+        status =
+            pl_fail(PL_FAILED_PRECONDITION, "a charter for a job without a live reservation here");
     if (pl_is_ok(status))
         status = accept_charter(live, from, signed_charter);
     if (!pl_is_ok(status))

@@ -36,10 +36,12 @@ pl_status pl_step_audit(pl_node *node, const uint8_t *job, const char *user, con
         pl_hex_encode(pl_view_of(job, PL_JOB_ID_BYTES), job_hex);
         const pl_live *live = pl_live_find(node, job);
         static const uint8_t zero[32];
-        if (live != NULL && !pl_view_equal(pl_view_of(live->charter_digest, 32), pl_view_of(zero, 32)))
+        if (live != NULL &&
+            !pl_view_equal(pl_view_of(live->charter_digest, 32), pl_view_of(zero, 32)))
             pl_hex_encode(pl_view_of(live->charter_digest, 32), charter_hex);
     }
-    snprintf(object, sizeof object, job == NULL ? "node:%s" : "job:%s", job == NULL ? node->own : job_hex);
+    snprintf(object, sizeof object, job == NULL ? "node:%s" : "job:%s",
+             job == NULL ? node->own : job_hex);
     pl_audit_event event = {
         .user = user,
         .address = address == NULL ? "local" : address,
@@ -95,7 +97,8 @@ pl_status pl_step_plan(pl_node *node, const uint8_t *job, Parley__V1__Plan **out
     return *out == NULL ? pl_fail(PL_CORRUPT, "the stored plan cannot be read") : PL_OK;
 }
 
-const Parley__V1__Party *pl_step_own_party(const pl_node *node, const Parley__V1__Proposal *proposal) {
+const Parley__V1__Party *pl_step_own_party(const pl_node *node,
+                                           const Parley__V1__Proposal *proposal) {
     for (size_t i = 0; i < proposal->n_parties; i++) {
         if (strcmp(proposal->parties[i]->org, node->own) == 0)
             return proposal->parties[i];
@@ -105,7 +108,8 @@ const Parley__V1__Party *pl_step_own_party(const pl_node *node, const Parley__V1
 
 /* ---- messages ---- */
 
-pl_status pl_step_outbox(pl_node *node, const uint8_t key[16], const Parley__V1__NodeMessage *message) {
+pl_status pl_step_outbox(pl_node *node, const uint8_t key[16],
+                         const Parley__V1__NodeMessage *message) {
     size_t len = parley__v1__node_message__get_packed_size(message);
     uint8_t *packed;
     PL_TRY(pl_alloc(len, 1, &packed));
@@ -117,8 +121,8 @@ pl_status pl_step_outbox(pl_node *node, const uint8_t key[16], const Parley__V1_
     return status;
 }
 
-pl_status pl_step_post(pl_node *node, const uint8_t *job, const char *org, Parley__V1__RelayKind kind,
-                       pl_view body) {
+pl_status pl_step_post(pl_node *node, const uint8_t *job, const char *org,
+                       Parley__V1__RelayKind kind, pl_view body) {
     const Parley__V1__Descriptor *descriptor;
     PL_TRY(pl_node_descriptor(node, org, &descriptor));
     pl_bytes sealed;
@@ -143,7 +147,8 @@ pl_status pl_step_post(pl_node *node, const uint8_t *job, const char *org, Parle
     return status;
 }
 
-pl_status pl_step_post_all(pl_node *node, const uint8_t *job, Parley__V1__RelayKind kind, pl_view body) {
+pl_status pl_step_post_all(pl_node *node, const uint8_t *job, Parley__V1__RelayKind kind,
+                           pl_view body) {
     Parley__V1__Proposal *proposal;
     PL_TRY(pl_step_proposal(node, job, NULL, &proposal));
     pl_status status = PL_OK;
@@ -176,17 +181,20 @@ pl_status pl_step_check_job_id(ProtobufCBinaryData id, const char *message) {
     return PL_OK;
 }
 
-pl_status pl_step_put_refusal(pl_node *node, const uint8_t *job, const Parley__V1__Refusal *refusal) {
+pl_status pl_step_put_refusal(pl_node *node, const uint8_t *job,
+                              const Parley__V1__Refusal *refusal) {
     size_t len = parley__v1__refusal__get_packed_size(refusal);
     uint8_t *packed;
     PL_TRY(pl_alloc(len + 1, 1, &packed));
     parley__v1__refusal__pack(refusal, packed);
-    pl_status status = pl_jobs_put_doc(node->jobs, job, PL_DOC_REFUSAL, "", pl_view_of(packed, len));
+    pl_status status =
+        pl_jobs_put_doc(node->jobs, job, PL_DOC_REFUSAL, "", pl_view_of(packed, len));
     free(packed);
     return status;
 }
 
-void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action, pl_status why) {
+void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action,
+                    pl_status why) {
     char hex[2 * PL_JOB_ID_BYTES + 1] = "";
     if (job != NULL)
         pl_hex_encode(pl_view_of(job, PL_JOB_ID_BYTES), hex);
@@ -225,8 +233,8 @@ static pl_status post_abort(pl_node *node, const uint8_t *job, pl_code code) {
     PL_TRY(pl_alloc(len, 1, &packed));
     parley__v1__abort__pack(&abort_body, packed);
     pl_bytes signed_abort = {0};
-    pl_status status = pl_sign(pl_org_sign_key(node->org), "abort", node->own, pl_view_of(packed, len),
-                               &signed_abort);
+    pl_status status = pl_sign(pl_org_sign_key(node->org), "abort", node->own,
+                               pl_view_of(packed, len), &signed_abort);
     if (pl_is_ok(status))
         status = pl_step_post_all(node, job, PARLEY__V1__RELAY_KIND__RELAY_KIND_ABORT,
                                   pl_bytes_view(&signed_abort));
@@ -296,10 +304,11 @@ static void on_plan_end(pl_child *child, pl_status why, void *ctx) {
         parley__v1__plan_reply__free_unpacked(reply, NULL);
 }
 
-/* The request lists members in the manifest's sorted order and dataset bodies by (org, name): every node asks the same. */
-static pl_status pack_plan_request(pl_node *node, const Parley__V1__Task *task, const char *proposer,
-                                   const Parley__V1__Dataset *const *datasets, size_t n_datasets,
-                                   pl_bytes *out) {
+/* The request lists members in the manifest's sorted order and dataset bodies by (org, name): every
+ * node asks the same. */
+static pl_status pack_plan_request(pl_node *node, const Parley__V1__Task *task,
+                                   const char *proposer, const Parley__V1__Dataset *const *datasets,
+                                   size_t n_datasets, pl_bytes *out) {
     Parley__V1__PlanRequest request = PARLEY__V1__PLAN_REQUEST__INIT;
     ProtobufCBinaryData *bodies = NULL;
     char **members = NULL;

@@ -1,4 +1,5 @@
-/* stop.c: how a job ends early: cancelled here, aborted by another party, expired, or interrupted by a restart. */
+/* stop.c: how a job ends early: cancelled here, aborted by another party, expired, or interrupted
+ * by a restart. */
 #include "node/daemon/node.h"
 
 #include <stdlib.h>
@@ -36,7 +37,8 @@ static pl_status take_abort(pl_node *node, const char *from, pl_view signed_abor
     PL_TRY(pl_node_descriptor(node, from, &descriptor));
     pl_bytes body;
     PL_TRY(pl_signed_verify(signed_abort, "abort", from,
-                            pl_view_of(descriptor->sign_key.data, descriptor->sign_key.len), &body));
+                            pl_view_of(descriptor->sign_key.data, descriptor->sign_key.len),
+                            &body));
     Parley__V1__Abort *abort_body = parley__v1__abort__unpack(NULL, body.len, body.data);
     pl_bytes_done(&body);
     if (abort_body == NULL)
@@ -53,11 +55,12 @@ static pl_status take_abort(pl_node *node, const char *from, pl_view signed_abor
     if (pl_is_ok(status)) {
         pl_code code = pl_code_from_name(abort_body->code);
         pl_live *live = pl_live_find(node, abort_body->job_id.data);
-        /* While the worker runs it sees for itself what happened; after OPENING its word alone counts. */
+        /* While the worker runs it sees for itself what happened; after OPENING its word alone
+         * counts. */
         if (live == NULL || !live->opening)
             pl_step_abort(node, abort_body->job_id.data,
-                          pl_fail(code == PL_CODE_OK ? PL_INTERNAL : code, "%s ended the job: %s", from,
-                                  pl_code_describe(code)->peer_text),
+                          pl_fail(code == PL_CODE_OK ? PL_INTERNAL : code, "%s ended the job: %s",
+                                  from, pl_code_describe(code)->peer_text),
                           false);
     }
     if (proposal != NULL)
@@ -75,12 +78,14 @@ void pl_abort_received(pl_node *node, const char *from, pl_view signed_abort) {
 /* ---- the scheduler could not take something ---- */
 
 pl_status pl_scheduler_error(pl_node *node, const Parley__V1__SchedulerError *error) {
-    pl_status why = pl_fail(pl_code_from_name(error->code), "the scheduler says: %s", error->message);
+    pl_status why =
+        pl_fail(pl_code_from_name(error->code), "the scheduler says: %s", error->message);
     pl_job_record record = {0};
     pl_status found = error->job_id.len == PL_JOB_ID_BYTES
                           ? pl_jobs_get(node->jobs, error->job_id.data, &record)
                           : pl_fail(PL_NOT_FOUND, "no job");
-    bool ours = pl_is_ok(found) && strcmp(record.proposer, node->own) == 0 && record.state <= PL_JOB_APPROVED;
+    bool ours = pl_is_ok(found) && strcmp(record.proposer, node->own) == 0 &&
+                record.state <= PL_JOB_APPROVED;
     pl_status_done(&found); /* an error about no job of ours is only logged */
     pl_job_record_done(&record);
     if (error->message_id.len == 16)
@@ -122,7 +127,8 @@ static void expire(pl_node *node, const uint8_t *job) {
 void pl_stop_expired(pl_node *node) {
     uint8_t ids[EXPIRED_AT_ONCE][PL_JOB_ID_BYTES];
     expired_jobs expired = {pl_now(), ids, 0};
-    pl_log_status("job.expire_failed", NULL, pl_jobs_each(node->jobs, true, 10000, collect_expired, &expired));
+    pl_log_status("job.expire_failed", NULL,
+                  pl_jobs_each(node->jobs, true, 10000, collect_expired, &expired));
     for (size_t i = 0; i < expired.n; i++)
         expire(node, ids[i]);
     for (pl_live *live = node->live; live != NULL; live = live->next) {
@@ -137,7 +143,7 @@ typedef struct interrupted_jobs {
     struct {
         uint8_t id[PL_JOB_ID_BYTES];
         pl_job_state state;
-    } *jobs;
+    } * jobs;
     size_t n;
 } interrupted_jobs;
 #define INTERRUPTED_MAX 10000
@@ -151,16 +157,18 @@ static pl_status collect_interrupted(const pl_job_record *record, void *ctx) {
     return PL_OK;
 }
 
-/* PROPOSED jobs are planned again; ASKED and APPROVED ones wait on; a session that ran is dead: before OPENING it cost nothing,
- * after OPENING its result is lost. */
+/* PROPOSED jobs are planned again; ASKED and APPROVED ones wait on; a session that ran is dead:
+ * before OPENING it cost nothing, after OPENING its result is lost. */
 static void resume(pl_node *node, const uint8_t *job, pl_job_state state) {
     if (state == PL_JOB_PROPOSED) {
         pl_status status = pl_approve_consider(node, job);
         if (!pl_is_ok(status))
             pl_step_abort(node, job, status, true);
     } else if (state == PL_JOB_RUNNING || state == PL_JOB_OPENING) {
-        pl_step_abort(node, job, pl_fail(PL_PEER_LOST, "the node of %s was restarted during the session", node->own),
-                      true);
+        pl_step_abort(
+            node, job,
+            pl_fail(PL_PEER_LOST, "the node of %s was restarted during the session", node->own),
+            true);
     }
 }
 

@@ -1,5 +1,6 @@
-/* uplink.c: the one stream to the scheduler, opened by us, kept open. What the scheduler says only decides when things happen:
- * every body it relays is sealed and signed by its sender and checked by the step that takes it. */
+/* uplink.c: the one stream to the scheduler, opened by us, kept open. What the scheduler says only
+ * decides when things happen: every body it relays is sealed and signed by its sender and checked
+ * by the step that takes it. */
 #include "node/charter/envelope.h"
 #include "node/daemon/node.h"
 #include "node/rpc/rpc.h"
@@ -89,6 +90,9 @@ static pl_status retell(const pl_job_record *record, void *ctx) {
     pl_code code = *record->error_code == 0 ? PL_CODE_OK : pl_code_from_name(record->error_code);
     if (record->state == PL_JOB_APPROVED)
         pl_step_progress(node, record->id, PARLEY__V1__PHASE__PHASE_APPROVED, 0, PL_CODE_OK);
+    else if (record->state == PL_JOB_RUNNING || record->state == PL_JOB_OPENING)
+        pl_step_progress(node, record->id, PARLEY__V1__PHASE__PHASE_STARTED, record->attempt,
+                         PL_CODE_OK);
     else if (record->state == PL_JOB_REFUSED)
         pl_step_progress(node, record->id, PARLEY__V1__PHASE__PHASE_REFUSED, 0, PL_REFUSED);
     else if (record->state == PL_JOB_CANCELLED)
@@ -139,7 +143,8 @@ static void dispatch(pl_node *node, const char *from, Parley__V1__RelayKind kind
 
 static pl_status open_relay(pl_node *node, const Parley__V1__Relay *relay, pl_bytes *out) {
     if (relay->message_id.len != 16)
-        return pl_fail(PL_INVALID_ARGUMENT, "relay: message_id has %zu bytes, not 16", relay->message_id.len);
+        return pl_fail(PL_INVALID_ARGUMENT, "relay: message_id has %zu bytes, not 16",
+                       relay->message_id.len);
     if (strcmp(relay->to, node->own) != 0)
         return pl_fail(PL_PROTOCOL, "relay: to is %s, not this node", relay->to);
     return pl_envelope_open(pl_org_seal_key(node->org), relay->from, node->own,
@@ -171,7 +176,8 @@ static void on_deliver(pl_uplink *uplink, const Parley__V1__Relay *relay) {
     pl_uplink_send(uplink, &message);
 }
 
-/* The scheduler's word about a job in progress is shown, never acted on; expiry we see on our own clock. */
+/* The scheduler's word about a job in progress is shown, never acted on; expiry we see on our own
+ * clock. */
 static pl_status on_job_update(pl_node *node, const Parley__V1__JobUpdate *update) {
     PL_TRY(pl_step_check_job_id(update->job_id, "job update"));
     pl_job_record record;
@@ -180,7 +186,8 @@ static pl_status on_job_update(pl_node *node, const Parley__V1__JobUpdate *updat
     pl_job_record_done(&record);
     if (!waiting || *update->reason == 0)
         return PL_OK;
-    PL_TRY(pl_jobs_set_state(node->jobs, update->job_id.data, PL_JOB_APPROVED, update->reason, "", pl_now()));
+    PL_TRY(pl_jobs_set_state(node->jobs, update->job_id.data, PL_JOB_APPROVED, update->reason, "",
+                             pl_now()));
     pl_api_job_changed(node, update->job_id.data);
     return PL_OK;
 }
@@ -231,9 +238,11 @@ static pl_status handle(pl_uplink *uplink, const Parley__V1__SchedulerMessage *m
 static void on_message(pl_rpc_stream *stream, pl_view message, void *ctx) {
     (void)stream;
     pl_uplink *uplink = ctx;
-    Parley__V1__SchedulerMessage *m = parley__v1__scheduler_message__unpack(NULL, message.len, message.data);
-    pl_status status = m == NULL ? pl_fail(PL_PROTOCOL, "the scheduler sent a message that cannot be read")
-                                 : handle(uplink, m);
+    Parley__V1__SchedulerMessage *m =
+        parley__v1__scheduler_message__unpack(NULL, message.len, message.data);
+    pl_status status =
+        m == NULL ? pl_fail(PL_PROTOCOL, "the scheduler sent a message that cannot be read")
+                  : handle(uplink, m);
     if (m != NULL)
         parley__v1__scheduler_message__free_unpacked(m, NULL);
     pl_log_status("uplink.message_failed", NULL, status);
@@ -281,7 +290,8 @@ static void connect_now(uv_timer_t *timer) {
 
 static void connect_later(pl_uplink *uplink) {
     uv_timer_start(&uplink->retry, connect_now, uplink->retry_ms, 0);
-    uplink->retry_ms = uplink->retry_ms * 2 < RECONNECT_MS_MAX ? uplink->retry_ms * 2 : RECONNECT_MS_MAX;
+    uplink->retry_ms =
+        uplink->retry_ms * 2 < RECONNECT_MS_MAX ? uplink->retry_ms * 2 : RECONNECT_MS_MAX;
 }
 
 pl_status pl_uplink_open(pl_node *node, pl_uplink **out) {

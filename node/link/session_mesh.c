@@ -112,7 +112,7 @@ static pl_status wait_links(void *ctx, const uint8_t *want) {
     pl_links *links = ctx;
     struct pollfd fds[POLL_FDS_MAX];
     size_t n = 0;
-    char waited_for[16] = "nobody";
+    char waited_for[32] = "nobody";
     uint64_t now = pl_monotonic_ms();
     for (size_t peer = 0; peer < links->params.n_parties; peer++) {
         if (peer == links->params.rank)

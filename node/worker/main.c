@@ -3,6 +3,7 @@
 #include "node/worker/session.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

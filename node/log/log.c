@@ -1,4 +1,4 @@
-#include "node/daemon/log.h"
+#include "node/log/log.h"
 
 #include <jansson.h>
 #include <stdio.h>
