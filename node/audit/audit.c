@@ -39,6 +39,7 @@ typedef struct walk {
 /* The hash is the record's last field, 34 bytes on the wire (tag, length, 32 bytes): what stands
  * before it is hashed. */
 #define HASH_FIELD_BYTES 34
+#define SEQ_FIELD_NUMBER 1
 #define HASH_FIELD_NUMBER 14
 
 static bool read_varint(const uint8_t *data, size_t len, size_t *at, uint64_t *out) {
@@ -55,17 +56,24 @@ static bool read_varint(const uint8_t *data, size_t len, size_t *at, uint64_t *o
 /* Is this the beginning of one record, short of its hash? A crash leaves exactly that. A whole
  * record, or anything else, under a length that is too large was put there: it is no torn record,
  * and cutting it off would destroy evidence. */
-static bool is_unfinished(const uint8_t *data, size_t len) {
+static bool is_unfinished(const uint8_t *data, size_t len, uint64_t seq) {
     uint64_t last = 0;
     for (size_t at = 0; at < len;) {
         uint64_t tag, value;
         if (!read_varint(data, len, &at, &tag))
             return true;
         bool bytes = (tag & 7) == 2;
+        if (last == 0 && (tag >> 3 == SEQ_FIELD_NUMBER) != (seq > 0)) /* 0 is not on the wire */
+            return false;
         if (tag >> 3 <= last || tag >> 3 > HASH_FIELD_NUMBER || (!bytes && (tag & 7) != 0))
             return false;
         last = tag >> 3;
-        if (!read_varint(data, len, &at, &value) || (bytes && value > len - at))
+        if (!read_varint(data, len, &at, &value))
+            return true;
+        if ((last == SEQ_FIELD_NUMBER && value != seq) ||
+            (last == HASH_FIELD_NUMBER && value != 32))
+            return false;
+        if (bytes && value > len - at)
             return true;
         at += bytes ? (size_t)value : 0;
         if (last == HASH_FIELD_NUMBER)
@@ -86,7 +94,7 @@ static bool walk_read(walk *w) {
     w->len = pl_get_u32(prefix);
     bool possible = w->len > HASH_FIELD_BYTES && w->len <= PL_AUDIT_RECORD_BYTES_MAX;
     got = possible ? fread(w->body, 1, w->len, w->file) : 0;
-    if (!possible || (got < w->len && !is_unfinished(w->body, got))) {
+    if (!possible || (got < w->len && !is_unfinished(w->body, got, w->count))) {
         w->torn = false;
         snprintf(w->fault, sizeof w->fault, "record %" PRIu64 ": its length was changed", w->count);
         return false;

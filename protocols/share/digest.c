@@ -5,7 +5,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-pl_status pl_digest(const char *label, const void *data, size_t len, uint8_t out[PL_DIGEST_BYTES]) {
+pl_status pl_share_digest(const char *label, const void *data, size_t len, uint8_t out[PL_DIGEST_BYTES]) {
     uint8_t len_bytes[8];
     pl_put_u64(len_bytes, len);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -23,7 +23,7 @@ pl_status pl_derive(const char *label, const uint8_t seed[32], uint64_t index,
     uint8_t input[40];
     memcpy(input, seed, 32);
     pl_put_u64(input + 32, index);
-    pl_status status = pl_digest(label, input, sizeof input, out);
+    pl_status status = pl_share_digest(label, input, sizeof input, out);
     pl_wipe(input, sizeof input);
     return status;
 }

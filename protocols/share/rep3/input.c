@@ -32,11 +32,11 @@ pl_status pl_rep3_deal(pl_party *p, size_t dealer, const void *values, pl_svec *
 #define SEED_BYTES PL_PRG_KEY_BYTES
 
 static pl_status digest_seed(const uint8_t *seed, uint8_t *out) {
-    return pl_digest("parley rep3 input seed v1", seed, SEED_BYTES, out);
+    return pl_share_digest("parley rep3 input seed v1", seed, SEED_BYTES, out);
 }
 
 static pl_status digest_vector(const void *data, size_t len, uint8_t *out) {
-    return pl_digest("parley rep3 input vector v1", data, len, out);
+    return pl_share_digest("parley rep3 input vector v1", data, len, out);
 }
 
 /* data := the stream of seed. */

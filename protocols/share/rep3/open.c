@@ -19,7 +19,7 @@
 #include "protocols/share/rep3/rep3.h"
 
 static pl_status digest_component(const void *data, size_t len, uint8_t *out) {
-    return pl_digest("parley rep3 opened component v1", data, len, out);
+    return pl_share_digest("parley rep3 opened component v1", data, len, out);
 }
 
 static bool any_outside(const pl_party *p, uint64_t recipients) {

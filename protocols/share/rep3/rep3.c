@@ -49,7 +49,7 @@ static pl_status pair_streams(pl_party *p, const key_exchange *x, size_t peer, s
     bool first = p->index < peer;
     memcpy(both, first ? x->sent[peer].pair : x->received[peer].pair, 32);
     memcpy(both + 32, first ? x->received[peer].pair : x->sent[peer].pair, 32);
-    pl_status status = pl_digest("parley rep3 pair key v1", both, sizeof both, key);
+    pl_status status = pl_share_digest("parley rep3 pair key v1", both, sizeof both, key);
     if (pl_is_ok(status))
         status = pl_prg_new(key, STREAM_MASK, &rep3->mask[slot]);
     if (pl_is_ok(status))
@@ -64,7 +64,7 @@ static pl_status common_stream(pl_party *p, const key_exchange *x) {
     uint8_t all[96], key[PL_DIGEST_BYTES];
     for (size_t i = 0; i < 3; i++)
         memcpy(all + 32 * i, i == p->index ? x->sent[i].common : x->received[i].common, 32);
-    pl_status status = pl_digest("parley rep3 common key v1", all, sizeof all, key);
+    pl_status status = pl_share_digest("parley rep3 common key v1", all, sizeof all, key);
     if (pl_is_ok(status))
         status = pl_prg_new(key, STREAM_OPEN, &rep3->open);
     pl_wipe(all, sizeof all);
