@@ -199,18 +199,17 @@ grpc_channel *pl_channel_open(const char *target, const pl_rpc_tls *tls) {
          .key = (char[]){GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL},
          .value.integer = 1},
         {.type = GRPC_ARG_INTEGER, .key = (char[]){GRPC_ARG_ENABLE_HTTP_PROXY}, .value.integer = 0},
+        {.type = GRPC_ARG_STRING,
+         .key = (char[]){GRPC_SSL_TARGET_NAME_OVERRIDE_ARG},
+         .value.string = (char *)(uintptr_t)(tls == NULL ? NULL : tls->target_name)},
     };
-    grpc_channel_args channel_args = {6, args};
+    grpc_channel_args channel_args = {tls == NULL ? 6 : 7, args};
     grpc_channel_credentials *credentials;
     if (tls == NULL) {
         credentials = grpc_insecure_credentials_create();
     } else {
         grpc_ssl_pem_key_cert_pair pair = {tls->key_pem, tls->cert_pem};
         credentials = grpc_ssl_credentials_create_ex(tls->roots_pem, &pair, NULL, NULL);
-        args[6] = (grpc_arg){.type = GRPC_ARG_STRING,
-                             .key = (char[]){GRPC_SSL_TARGET_NAME_OVERRIDE_ARG},
-                             .value.string = (char *)(uintptr_t)tls->target_name};
-        channel_args.num_args = 7;
     }
     grpc_channel *channel = grpc_channel_create(target, credentials, &channel_args);
     grpc_channel_credentials_release(credentials);
