@@ -335,7 +335,7 @@ const pl_command pl_admin_commands[] = {
     {"org renew", "renew a node's keys", "usage: parley org renew DIR [--days N]\n", run_org_renew},
     {"federation create", "make a manifest, to be signed by its members",
      "usage: parley " FEDERATION_CREATE "\n\nexample:\n  parley federation create "
-                                        "federation.manifest --name statistics --threshold 2 \\\n"
+     "federation.manifest --name statistics --threshold 2 \\\n"
      "      --member keys/north/member.pb --member keys/south/member.pb --member "
      "keys/east/member.pb\n",
      run_federation_create},

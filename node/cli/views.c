@@ -138,18 +138,52 @@ static void print_status(const Parley__V1__StatusReply *s) {
         printf("%s %s\n", i == 0 ? "datasets    " : "            ", s->datasets[i]);
 }
 
-static pl_status run_status(pl_cli *cli) {
+static bool is_complete(const Parley__V1__StatusReply *s) {
+    for (size_t i = 0; i < s->n_members; i++) {
+        if (!s->members[i]->online && strcmp(s->members[i]->org, s->org) != 0)
+            return false;
+    }
+    return s->scheduler_connected;
+}
+
+/* Asks until the scheduler is connected and all members are online, for so many seconds at most;
+ * the node's API has no event for this, so it is asked again every 50 ms. */
+static pl_status ask_status(const pl_cli *cli, uint64_t wait_seconds,
+                            Parley__V1__StatusReply **out) {
     Parley__V1__ListRequest request = PARLEY__V1__LIST_REQUEST__INIT;
+    struct timespec begin, at, pause = {.tv_nsec = 50 * 1000000};
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (;;) {
+        PL_TRY(pl_cli_call(cli, "operator", "Status", &request.base,
+                           &parley__v1__status_reply__descriptor, out));
+        clock_gettime(CLOCK_MONOTONIC, &at);
+        if (wait_seconds == 0 || is_complete(*out))
+            return PL_OK;
+        if ((uint64_t)(at.tv_sec - begin.tv_sec) >= wait_seconds)
+            break;
+        parley__v1__status_reply__free_unpacked(*out, NULL);
+        *out = NULL;
+        nanosleep(&pause, NULL);
+    }
+    return pl_fail(PL_TIMEOUT, "not all members were online within %llu s",
+                   (unsigned long long)wait_seconds);
+}
+
+static pl_status run_status(pl_cli *cli) {
+    const char *wait = pl_cli_option(cli, "--wait");
     Parley__V1__StatusReply *reply = NULL;
-    PL_TRY(pl_cli_words(cli, 0, "status"));
-    PL_TRY(pl_cli_call(cli, "operator", "Status", &request.base,
-                       &parley__v1__status_reply__descriptor, &reply));
-    if (cli->json)
+    uint64_t seconds = 0;
+    if (wait != NULL)
+        PL_TRY(pl_cli_number(wait, "--wait", 86400, &seconds));
+    PL_TRY(pl_cli_words(cli, 0, "status [--wait S]"));
+    pl_status status = ask_status(cli, seconds, &reply);
+    if (reply != NULL && cli->json)
         pl_cli_print_json(status_json(reply));
-    else
+    else if (reply != NULL)
         print_status(reply);
-    parley__v1__status_reply__free_unpacked(reply, NULL);
-    return PL_OK;
+    if (reply != NULL)
+        parley__v1__status_reply__free_unpacked(reply, NULL);
+    return status;
 }
 
 /* ---- audit ---- */
@@ -247,7 +281,10 @@ static pl_status run_receipt_verify(pl_cli *cli) {
 
 const pl_command pl_view_commands[] = {
     {"catalog", "the datasets of all members", "usage: parley catalog [--json]\n", run_catalog},
-    {"status", "how the node is", "usage: parley status [--json]\n", run_status},
+    {"status", "how the node is",
+     "usage: parley status [--wait S] [--json]\n\n"
+     "  --wait S   first wait, S seconds at most, until all members are online\n",
+     run_status},
     {"audit show", "the audit log", "usage: parley audit show [--job JOB] [--from N] [--json]\n",
      run_audit_show},
     {"audit verify", "check the audit log's chain", "usage: parley audit verify [--json]\n",

@@ -215,6 +215,15 @@ class Federation:
             self.restart("scheduler")
         for name in only or self.members:
             self.restart(name)
+        if not only:
+            self.wait_online()
+
+    def wait_online(self, seconds=20):
+        """Returns when every node sees all others."""
+        for name in self.members:
+            seen = self.parley(name, "status", "--wait", str(seconds), timeout=seconds + 15)
+            if seen.code != 0:
+                raise FederationError(f"{name} does not see all members: {seen}")
 
     def restart(self, name):
         """Starts what does not run; the scheduler keeps its port."""
