@@ -54,6 +54,20 @@ static pl_status read_groups(pl_config *c, const pl_yaml *root) {
     return PL_OK;
 }
 
+/* host:port or [v6]:port, as far as that can be told without resolving it. */
+static pl_status check_address(const pl_yaml *node, const char *address) {
+    const char *colon = strrchr(address, ':');
+    size_t host_len = colon == NULL ? 0 : (size_t)(colon - address);
+    size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
+    bool bracketed = host_len > 2 && address[0] == '[' && colon[-1] == ']';
+    bool good = host_len > 0 && digits > 0 && digits <= 5 && colon[1 + digits] == 0 &&
+                strtol(colon + 1, NULL, 10) <= 65535 &&
+                (bracketed || memchr(address, ':', host_len) == NULL);
+    return good ? PL_OK
+                : pl_yaml_fault(node, "%s must be an address: \"host:port\" or \"[v6]:port\"",
+                                node->key == NULL ? "an entry of advertise" : node->key);
+}
+
 static pl_status read_scheduler(pl_config *c, const pl_yaml *root) {
     static const char *const keys[] = {"address", "certificate", NULL};
     const pl_yaml *map;
@@ -61,6 +75,7 @@ static pl_status read_scheduler(pl_config *c, const pl_yaml *root) {
     PL_TRY(pl_yaml_need(root, "scheduler", PL_YAML_MAP, &map));
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_text(map, "address", NULL, &c->scheduler_address));
+    PL_TRY(check_address(pl_yaml_get(map, "address"), c->scheduler_address));
     PL_TRY(path_of(c, map, "certificate", &path));
     pl_status status = pl_wrap(pl_text_file_read(path, 65536, &c->scheduler_roots),
                                "the scheduler's pinned certificate");
@@ -74,7 +89,11 @@ static pl_status read_session(pl_config *c, const pl_yaml *root) {
     PL_TRY(pl_yaml_need(root, "session", PL_YAML_MAP, &map));
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_text(map, "listen", NULL, &c->session_listen));
-    return pl_yaml_texts(map, "advertise", &c->advertise, &c->n_advertise);
+    PL_TRY(check_address(pl_yaml_get(map, "listen"), c->session_listen));
+    PL_TRY(pl_yaml_texts(map, "advertise", &c->advertise, &c->n_advertise));
+    for (size_t i = 0; i < c->n_advertise; i++)
+        PL_TRY(check_address(pl_yaml_get(map, "advertise")->items[i], c->advertise[i]));
+    return PL_OK;
 }
 
 static pl_status read_limits(pl_config *c, const pl_yaml *root) {

@@ -8,6 +8,23 @@
 
 /* ---- checks shared with foreign entries ---- */
 
+/* Characters that nobody sees, or that turn the text around them: an approver must read the name
+ * that is there. U+0080-9F, U+200B-F, U+2028-E, U+2060-F, U+FEFF. */
+static bool holds_hidden(const char *name) {
+    const unsigned char *at = (const unsigned char *)name;
+    for (; *at != 0; at++) {
+        if ((at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf))
+            return true;
+        if (at[0] != 0xe2)
+            continue;
+        unsigned low = at[2];
+        if ((at[1] == 0x80 && ((low >= 0x8b && low <= 0x8f) || (low >= 0xa8 && low <= 0xae))) ||
+            (at[1] == 0x81 && low >= 0xa0 && low <= 0xaf))
+            return true;
+    }
+    return false;
+}
+
 static pl_status check_name(const char *what, const char *name) {
     size_t len = strlen(name);
     if (len == 0 || !pl_utf8_is_valid(pl_view_of(name, len)))
@@ -16,12 +33,26 @@ static pl_status check_name(const char *what, const char *name) {
         return pl_fail(PL_INVALID_ARGUMENT,
                        "a %s name has %zu bytes: at most %d are allowed, and names are never cut",
                        what, len, PL_NAME_BYTES_MAX);
+    if (holds_hidden(name))
+        return pl_fail(PL_INVALID_ARGUMENT, "a %s name holds characters that cannot be seen", what);
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == 0x7f)
             return pl_fail(PL_INVALID_ARGUMENT, "a %s name holds a quote or a control character",
                            what);
     }
     return PL_OK;
+}
+
+static pl_status check_title(const Parley__V1__Dataset *dataset) {
+    const char *title = dataset->title;
+    bool good = strlen(title) <= PL_TITLE_BYTES_MAX && pl_utf8_is_valid(pl_view_text(title)) &&
+                !holds_hidden(title);
+    for (; *title != 0; title++)
+        good = good && (unsigned char)*title >= 0x20 && *title != 0x7f;
+    return good ? PL_OK
+                : pl_fail(PL_INVALID_ARGUMENT,
+                          "dataset %s: its title must be one line of UTF-8, at most %d bytes",
+                          dataset->name, PL_TITLE_BYTES_MAX);
 }
 
 static pl_status check_column(const Parley__V1__Column *column) {
@@ -60,6 +91,16 @@ pl_status pl_dataset_check(const Parley__V1__Dataset *dataset) {
     if (dataset->rows_max == 0 || dataset->rows_max > (UINT64_C(1) << 40))
         return pl_fail(PL_INVALID_ARGUMENT, "dataset %s: rows_max is not from 1 to 2^40",
                        dataset->name);
+    if (dataset->schema_version == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "dataset %s: its schema_version is missing",
+                       dataset->name);
+    PL_TRY(check_title(dataset));
+    size_t n_values = 0;
+    for (size_t i = 0; i < dataset->n_columns; i++)
+        n_values += dataset->columns[i]->n_values;
+    if (n_values > PL_VALUES_MAX)
+        return pl_fail(PL_LIMIT, "dataset %s: it declares %zu values, %d are possible",
+                       dataset->name, n_values, PL_VALUES_MAX);
     for (size_t i = 0; i < dataset->n_columns; i++) {
         PL_TRY(pl_wrap(check_column(dataset->columns[i]), "dataset %s", dataset->name));
         for (size_t k = 0; k < i; k++) {

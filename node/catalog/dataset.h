@@ -7,6 +7,8 @@
 
 #define PL_NAME_BYTES_MAX 63 /* PostgreSQL's identifiers: longer ones are refused, not cut */
 #define PL_COLUMNS_MAX 1000
+#define PL_VALUES_MAX 10000 /* declared, over all columns of a dataset */
+#define PL_TITLE_BYTES_MAX 200
 
 /* pl_dataset_read checks everything that can be told without the rows: names, types, ranges,
  * declared values. */

@@ -98,6 +98,8 @@ static pl_status read_key(pl_yaml *map, const yaml_event_t *event, char **out) {
     if (event->type != YAML_SCALAR_EVENT)
         return pl_yaml_fault(&at, "a key must be a single word");
     const char *key = (const char *)event->data.scalar.value;
+    if (event->data.scalar.length == 0 || strlen(key) != event->data.scalar.length)
+        return pl_yaml_fault(&at, "a key is empty or holds a NUL byte");
     if (pl_yaml_get(map, key) != NULL)
         return pl_yaml_fault(&at, "key %s is given twice", key);
     return pl_strdup(key, out);
@@ -124,9 +126,17 @@ static pl_status read_map(reader *r, unsigned depth, pl_yaml *map) {
     }
 }
 
+static bool has_tag(const yaml_event_t *event) {
+    return (event->type == YAML_SCALAR_EVENT && event->data.scalar.tag != NULL) ||
+           (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag != NULL) ||
+           (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag != NULL);
+}
+
 static pl_status fill_node(reader *r, const yaml_event_t *event, unsigned depth, pl_yaml *node) {
     if (depth > DEPTH_MAX || ++r->n_nodes > NODES_MAX)
         return pl_yaml_fault(node, "too deep or too large");
+    if (has_tag(event))
+        return pl_yaml_fault(node, "tags (!) are not supported");
     switch (event->type) {
     case YAML_SCALAR_EVENT:
         node->kind = PL_YAML_SCALAR;
@@ -176,12 +186,35 @@ static pl_status read_document(reader *r, pl_yaml **out) {
     }
 }
 
+/* What stands behind the document would be dropped in silence: there must be nothing. */
+static pl_status read_end(reader *r) {
+    for (;;) {
+        yaml_event_t event;
+        PL_TRY(next_event(r, &event));
+        yaml_event_type_t type = event.type;
+        unsigned line = (unsigned)event.start_mark.line + 1;
+        yaml_event_delete(&event);
+        if (type == YAML_STREAM_END_EVENT)
+            return PL_OK;
+        if (type != YAML_DOCUMENT_END_EVENT)
+            return pl_fail(PL_INVALID_ARGUMENT, "%s:%u: a second document stands in the file",
+                           r->file, line);
+    }
+}
+
 pl_status pl_yaml_parse(const char *file, pl_view text, pl_yaml **out) {
     reader r = {.file = file};
     if (yaml_parser_initialize(&r.parser) != 1)
         return pl_fail(PL_LIMIT, "no memory to read %s", file);
     yaml_parser_set_input_string(&r.parser, text.data, text.len);
-    pl_status status = read_document(&r, out);
+    pl_yaml *root = NULL;
+    pl_status status = read_document(&r, &root);
+    if (pl_is_ok(status))
+        status = read_end(&r);
+    if (pl_is_ok(status))
+        *out = root;
+    else
+        pl_yaml_free(root);
     yaml_parser_delete(&r.parser);
     return status;
 }
@@ -241,6 +274,15 @@ pl_status pl_yaml_need(const pl_yaml *map, const char *key, pl_yaml_kind kind,
     return PL_OK;
 }
 
+static pl_status unknown_key(const pl_yaml *node, const char *const *keys) {
+    char known[300] = "";
+    for (size_t len = 0; *keys != NULL && len < sizeof known; keys++) {
+        snprintf(known + len, sizeof known - len, "%s%s", len == 0 ? "" : ", ", *keys);
+        len = strlen(known);
+    }
+    return pl_yaml_fault(node, "key %.60s is not known here; known are: %s", node->key, known);
+}
+
 pl_status pl_yaml_only(const pl_yaml *map, const char *const *keys) {
     PL_TRY(pl_yaml_expect(map, PL_YAML_MAP, map->key == NULL ? "this" : map->key));
     for (size_t i = 0; i < map->n_items; i++) {
@@ -248,7 +290,7 @@ pl_status pl_yaml_only(const pl_yaml *map, const char *const *keys) {
         while (*key != NULL && strcmp(*key, map->items[i]->key) != 0)
             key++;
         if (*key == NULL)
-            return pl_yaml_fault(map->items[i], "key %s is not known here", map->items[i]->key);
+            return unknown_key(map->items[i], keys);
     }
     return PL_OK;
 }
@@ -258,6 +300,8 @@ pl_status pl_yaml_text(const pl_yaml *map, const char *key, const char *fallback
     if (node == NULL && fallback != NULL)
         return pl_strdup(fallback, out);
     PL_TRY(pl_yaml_need(map, key, PL_YAML_SCALAR, &node));
+    if (fallback == NULL && *node->text == 0)
+        return pl_yaml_fault(node, "%s must not be empty", key);
     return pl_strdup(node->text, out);
 }
 
@@ -318,14 +362,15 @@ pl_status pl_yaml_date_end(const pl_yaml *map, const char *key, int64_t *out) {
     if (node == NULL)
         return PL_OK;
     PL_TRY(pl_yaml_expect(node, PL_YAML_SCALAR, key));
-    struct tm date = {0};
-    int used = 0;
-    if (sscanf(node->text, "%4d-%2d-%2d%n", &date.tm_year, &date.tm_mon, &date.tm_mday, &used) !=
-            3 ||
-        (size_t)used != strlen(node->text) || used != 10)
+    const char *t = node->text;
+    for (size_t i = 0; i < 10; i++) {
+        bool fits = i == 4 || i == 7 ? t[i] == '-' : t[i] >= '0' && t[i] <= '9';
+        if (!fits)
+            return pl_yaml_fault(node, "%s must be a date, YYYY-MM-DD", key);
+    }
+    if (t[10] != 0)
         return pl_yaml_fault(node, "%s must be a date, YYYY-MM-DD", key);
-    date.tm_year -= 1900;
-    date.tm_mon -= 1;
+    struct tm date = {.tm_year = atoi(t) - 1900, .tm_mon = atoi(t + 5) - 1, .tm_mday = atoi(t + 8)};
     struct tm normal = date;
     int64_t midnight = timegm(&normal);
     if (normal.tm_mday != date.tm_mday || normal.tm_mon != date.tm_mon)
