@@ -124,6 +124,7 @@ static pl_status find_worker(pl_node *node) {
 
 static void on_tick(uv_timer_t *timer) {
     pl_stop_expired(timer->data);
+    pl_propose_retry(timer->data);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {

@@ -55,6 +55,7 @@ typedef struct pl_live {
     pl_rpc_call *submit_call; /* the analyst who waits for the proposal, until it stands */
     char submitter[96];
     uint32_t wait_seconds;
+    int64_t wait_until;     /* proposing, but not all peers are known yet; 0: not waiting */
     Parley__V1__Task *task; /* while proposing */
     bool explain_only;
     pl_planned planned; /* what follows the planning child */
@@ -178,6 +179,7 @@ PL_STATUS pl_step_ask_planner(pl_live *live, const Parley__V1__Task *task, const
 /* propose.c */
 void pl_propose(pl_node *node, pl_rpc_call *call, Parley__V1__SubmitRequest *request,
                 bool explain_only);
+void pl_propose_retry(pl_node *node); /* after peers became known, and at every tick */
 
 /* approve.c */
 void pl_approve_received(pl_node *node, const char *from, pl_view signed_proposal);

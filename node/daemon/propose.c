@@ -295,6 +295,48 @@ static pl_status start_planning(pl_live *live) {
     return status;
 }
 
+/* A node that has just started may not have heard of all members yet: a short wait is better than a
+ * wrong refusal. */
+#define PEERS_WAIT_SECONDS 8
+
+static bool all_peers_known(pl_node *node) {
+    for (size_t i = 0; i < pl_manifest_n_members(node->manifest); i++) {
+        const Parley__V1__Descriptor *descriptor;
+        pl_status status =
+            pl_node_descriptor(node, pl_manifest_member_name(node->manifest, i), &descriptor);
+        bool known = pl_is_ok(status);
+        pl_status_done(&status); /* who is missing is told when it matters */
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+static void begin(pl_live *live) {
+    if (live->wait_until == 0)
+        live->wait_until = pl_now() + PEERS_WAIT_SECONDS;
+    if (!all_peers_known(live->node) && pl_now() < live->wait_until)
+        return;
+    live->wait_until = 0;
+    pl_status status = start_planning(live);
+    if (pl_is_ok(status))
+        return;
+    if (live->submit_call != NULL)
+        pl_rpc_fail(live->submit_call, status);
+    else
+        pl_status_done(&status); /* the analyst has gone */
+    live->submit_call = NULL;
+    pl_live_forget(live);
+}
+
+void pl_propose_retry(pl_node *node) {
+    for (pl_live *live = node->live, *next; live != NULL; live = next) {
+        next = live->next;
+        if (live->wait_until != 0)
+            begin(live);
+    }
+}
+
 void pl_propose(pl_node *node, pl_rpc_call *call, Parley__V1__SubmitRequest *request,
                 bool explain_only) {
     uint8_t id[PL_JOB_ID_BYTES];
@@ -312,10 +354,5 @@ void pl_propose(pl_node *node, pl_rpc_call *call, Parley__V1__SubmitRequest *req
     snprintf(live->submitter, sizeof live->submitter, "%s@%s", pl_rpc_call_tag(call), node->own);
     live->task = request->task;
     request->task = NULL;
-    status = start_planning(live);
-    if (!pl_is_ok(status)) {
-        pl_rpc_fail(call, status);
-        live->submit_call = NULL;
-        pl_live_forget(live);
-    }
+    begin(live);
 }

@@ -109,6 +109,7 @@ static pl_status on_welcome(pl_uplink *uplink, const Parley__V1__Welcome *welcom
     PL_LOG_INFO("uplink.connected", {"scheduler", pl_config_scheduler_address(node->config)});
     for (size_t i = 0; i < welcome->n_peers; i++)
         pl_log_status("peer.refused", NULL, pl_peer_update(node, welcome->peers[i]));
+    pl_propose_retry(node);
     PL_TRY(pl_jobs_outbox_each(node->jobs, resend, uplink));
     return pl_jobs_each(node->jobs, false, 200, retell, node);
 }
@@ -214,7 +215,9 @@ static pl_status handle(pl_uplink *uplink, const Parley__V1__SchedulerMessage *m
     case PARLEY__V1__SCHEDULER_MESSAGE__KIND_WELCOME:
         return on_welcome(uplink, m->welcome);
     case PARLEY__V1__SCHEDULER_MESSAGE__KIND_PEER:
-        return pl_peer_update(node, m->peer);
+        PL_TRY(pl_peer_update(node, m->peer));
+        pl_propose_retry(node);
+        return PL_OK;
     case PARLEY__V1__SCHEDULER_MESSAGE__KIND_DELIVER:
         on_deliver(uplink, m->deliver);
         return PL_OK;
