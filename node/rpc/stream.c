@@ -15,7 +15,7 @@ struct pl_rpc_stream {
     grpc_channel *channel;
     grpc_call *call;
     pl_rpc_stream_callbacks callbacks;
-    pl_tag opening, receiving, sending, ending;
+    pl_tag opening, heading, receiving, sending, ending;
     int n_batches;
     grpc_metadata_array initial, trailing;
     grpc_byte_buffer *received;
@@ -143,6 +143,14 @@ static void on_opened(pl_tag *tag, bool ok) {
     stream_maybe_end(s);
 }
 
+/* gRPC gives no message before the server's initial metadata has been asked for and come. */
+static void on_headed(pl_tag *tag, bool ok) {
+    (void)ok;
+    pl_rpc_stream *s = tag->owner;
+    s->n_batches--;
+    stream_maybe_end(s);
+}
+
 static void on_status(pl_tag *tag, bool ok) {
     (void)ok;
     pl_rpc_stream *s = tag->owner;
@@ -167,6 +175,7 @@ pl_status pl_rpc_stream_connect(uv_loop_t *loop, const char *target, const pl_rp
     s->last = &s->first;
     s->details = grpc_empty_slice();
     s->opening = (pl_tag){.run = on_opened, .owner = s};
+    s->heading = (pl_tag){.run = on_headed, .owner = s};
     s->receiving = (pl_tag){.run = on_received, .owner = s};
     s->sending = (pl_tag){.run = on_sent, .owner = s};
     s->ending = (pl_tag){.run = on_status, .owner = s};
@@ -183,6 +192,9 @@ pl_status pl_rpc_stream_connect(uv_loop_t *loop, const char *target, const pl_rp
     batch(s, &ending, 1, &s->ending);
     grpc_op opening = {.op = GRPC_OP_SEND_INITIAL_METADATA};
     batch(s, &opening, 1, &s->opening);
+    grpc_op heading = {.op = GRPC_OP_RECV_INITIAL_METADATA};
+    heading.data.recv_initial_metadata.recv_initial_metadata = &s->initial;
+    batch(s, &heading, 1, &s->heading);
     *out = s;
     return PL_OK;
 }
