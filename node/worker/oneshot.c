@@ -1,10 +1,12 @@
 #include "node/worker/oneshot.h"
 
+#include "node/crypto/digest.h"
 #include "node/session/session.h"
 #include "node/worker/frame.h"
 #include "node/worker/sandbox.h"
 #include "protocols/base/secret.h"
 
+#include <iconv.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -135,6 +137,16 @@ out:
 
 /* ---- source ---- */
 
+/* OpenSSL reads its configuration and iconv its module on first use: now, while files may still be
+ * opened. */
+static void warm_source(void) {
+    uint8_t ignored[32];
+    pl_digest("warm", pl_view_of(NULL, 0), ignored);
+    static iconv_t converter; /* held open, so that the next iconv_open finds the module loaded */
+    converter = iconv_open("UTF-8", "GB18030");
+    (void)converter;
+}
+
 int pl_worker_source(void) {
     ProtobufCMessage *message = NULL;
     const pl_session_kind *kind = NULL;
@@ -142,6 +154,7 @@ int pl_worker_source(void) {
     Parley__V1__Error error;
     pl_status status;
     PL_CHECK(status, pl_sandbox_prepare(SOURCE_FD + 1));
+    warm_source();
     PL_CHECK(status, pl_sandbox_enter(PL_SANDBOX_COMPUTE, SOURCE_MEMORY_BYTES));
     PL_CHECK(status, read_request(&parley__v1__source_request__descriptor, &message));
     const Parley__V1__SourceRequest *request = (Parley__V1__SourceRequest *)message;
