@@ -185,13 +185,7 @@ static pl_status read_column(const pl_yaml *entry, pl_dataset_config *d) {
     PL_TRY(pl_yaml_texts(entry, "values", &column->values, &column->n_values));
     PL_TRY(pl_yaml_bool(entry, "nullable", false, &nullable));
     column->nullable = nullable;
-    pl_status status = check_column(column);
-    if (!pl_is_ok(status)) {
-        pl_status located = pl_yaml_fault(entry, "%s", pl_status_message(status));
-        pl_status_done(&status);
-        return located;
-    }
-    return PL_OK;
+    return pl_wrap(check_column(column), "%s:%u", entry->file, entry->line);
 }
 
 static pl_status read_source(const pl_yaml *entry, const char *folder, pl_dataset_config *d) {
@@ -240,13 +234,7 @@ static pl_status read_dataset(const pl_yaml *entry, const char *folder, pl_datas
     d->dataset->rows_max = (uint64_t)rows_max;
     PL_TRY(read_source(entry, folder, d));
     PL_TRY(read_columns(entry, d));
-    pl_status status = pl_dataset_check(d->dataset);
-    if (!pl_is_ok(status)) {
-        pl_status located = pl_yaml_fault(entry, "%s", pl_status_message(status));
-        pl_status_done(&status);
-        return located;
-    }
-    return PL_OK;
+    return pl_wrap(pl_dataset_check(d->dataset), "%s:%u", entry->file, entry->line);
 }
 
 pl_status pl_dataset_read(const pl_yaml *entry, const char *folder, pl_dataset_config *out) {
