@@ -460,7 +460,7 @@ static void test_foreign_entries(void **state) {
 static void test_many_values(void **state) {
     (void)state;
     enum { N = 10001 };
-    static char numbers[N][8], *values[N];
+    static char numbers[N][16], *values[N];
     pl_catalog *catalog;
     entry e;
     must(pl_catalog_new(&catalog));
