@@ -2,7 +2,7 @@
  * by default: what no rule covers is refused. The decision is a pure function from flows to allow,
  * ask or refuse-with-reason; it never sees SQL.
  *
- * The line that decides: judge_flow in decide.c. */
+ * The line that decides: rule_covers in decide.c. */
 #ifndef PL_NODE_POLICY_POLICY_H
 #define PL_NODE_POLICY_POLICY_H
 
