@@ -149,6 +149,7 @@ static pl_status fetch(const pl_cli *cli, const char *job_id, pl_format format) 
     PL_TRY(pl_cli_job_call(cli, "analyst", "Result", job_id, &parley__v1__job_result__descriptor,
                            &result));
     pl_result_print(result->table, format);
+    fflush(stdout);
     if (format == PL_FORMAT_TABLE && result->job->stats != NULL)
         fprintf(stderr, "job %.8s: %llu rounds, %llu bytes sent, %.3f s\n", job_id,
                 (unsigned long long)result->job->stats->rounds,
