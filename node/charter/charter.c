@@ -86,6 +86,9 @@ static pl_status make_room(pl_charter *c) {
 
 /* As many answers and reservations as parties. */
 static pl_status check_counts(const pl_charter *c) {
+    if (c->proposal->n_parties == 0 || c->proposal->n_parties > PL_PARTIES_MAX)
+        return pl_fail(PL_LIMIT, "proposal: parties are %zu: at least 1, at most %d",
+                       c->proposal->n_parties, PL_PARTIES_MAX);
     if (c->body->n_approvals != c->proposal->n_parties)
         return pl_fail(PL_PROTOCOL, "approvals are %zu for %zu parties", c->body->n_approvals,
                        c->proposal->n_parties);

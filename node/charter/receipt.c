@@ -61,9 +61,7 @@ pl_status pl_receipt_build(const pl_receipt_parts *parts, pl_bytes *out_body) {
     char **opened = NULL;
     PL_TRY(pl_charter_read(parts->charter, &charter));
     pl_status status = PL_OK;
-    if (charter->n_parties > PL_PARTIES_MAX)
-        status = pl_fail(PL_LIMIT, "receipt: the charter has too many parties");
-    else if (memcmp(charter->digest, parts->charter_digest, 32) != 0)
+    if (memcmp(charter->digest, parts->charter_digest, 32) != 0)
         status =
             pl_fail(PL_CORRUPT, "receipt: charter_digest is not that of the charter kept here");
     if (pl_is_ok(status))

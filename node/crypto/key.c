@@ -59,7 +59,10 @@ pl_status pl_key_save(const pl_key *key, const char *path) {
     bool ok = PEM_write_PKCS8PrivateKey(file, key->evp, NULL, NULL, 0, NULL, NULL) == 1 &&
               fflush(file) == 0 && fsync(fileno(file)) == 0;
     ok = fclose(file) == 0 && ok;
-    return ok ? PL_OK : pl_fail(PL_IO, "cannot write %s", path);
+    if (ok)
+        return PL_OK;
+    unlink(path); /* half a key is none, and would stand in the way of the next attempt */
+    return pl_fail(PL_IO, "cannot write %s", path);
 }
 
 static pl_status check_mode(FILE *file, const char *path) {

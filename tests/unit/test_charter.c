@@ -466,6 +466,14 @@ static void a_charter_is_bounded(void **state) {
     fixture_sign(body, "charter", "health", pl_org_sign_key(world.orgs[HEALTH]), &charter);
     must_refuse(pl_charter_read(pl_bytes_view(&charter), &read), PL_INVALID_ARGUMENT, "session_id");
     body->session_id.len++;
+    Parley__V1__Party *parties[PL_PARTIES_MAX + 1];
+    for (size_t i = 0; i <= PL_PARTIES_MAX; i++)
+        parties[i] = job.parties[0];
+    job.proposal.parties = parties;
+    job.proposal.n_parties = PL_PARTIES_MAX + 1;
+    fixture_job_sign(&world, &job);
+    fixture_job_charter(&world, &job, &charter);
+    must_refuse(pl_charter_read(pl_bytes_view(&charter), &read), PL_LIMIT, "parties are 17");
     parley__v1__charter__free_unpacked(body, NULL);
     pl_bytes_done(&charter);
 }

@@ -208,6 +208,25 @@ static void every_field_of_a_receipt(void **state) {
     parley__v1__receipt__free_unpacked(g.body, NULL);
 }
 
+static void the_lists_of_a_receipt_are_bounded(void **state) {
+    (void)state;
+    static char *opened[4097];
+    for (size_t i = 0; i < N(opened); i++)
+        opened[i] = (char *)(uintptr_t) "x";
+    forge g = {parley__v1__receipt__unpack(NULL, body.len, body.data), true};
+    Parley__V1__Receipt before = *g.body;
+    g.body->opened = opened;
+    g.body->n_opened = N(opened) - 1;
+    must(receipt_changed(&g));
+    g.body->n_opened = N(opened);
+    must_refuse(receipt_changed(&g), PL_LIMIT, "opened has 4097 entries");
+    *g.body = before;
+    g.body->n_parties = g.body->n_input_commitments = 0;
+    must_refuse(receipt_changed(&g), PL_INVALID_ARGUMENT, "parties are 0");
+    *g.body = before;
+    parley__v1__receipt__free_unpacked(g.body, NULL);
+}
+
 static void an_altered_receipt_is_named(void **state) {
     (void)state;
     forge g = {parley__v1__receipt__unpack(NULL, body.len, body.data), false};
@@ -336,6 +355,7 @@ int main(void) {
         TEST(every_party_builds_the_same_body),
         TEST(a_receipt_tells_who_has_signed),
         TEST(every_field_of_a_receipt),
+        TEST(the_lists_of_a_receipt_are_bounded),
         TEST(an_altered_receipt_is_named),
         TEST(who_may_sign_a_receipt),
         TEST(nobody_signed),
