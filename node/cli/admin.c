@@ -250,7 +250,7 @@ static pl_status run_federation_show(pl_cli *cli) {
     }
     pl_manifest_free(m);
     pl_bytes_done(&bytes);
-    return status;
+    return pl_wrap(status, "%s", cli->argv[0]);
 }
 
 /* ---- policies ---- */

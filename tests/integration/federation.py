@@ -143,6 +143,7 @@ class Federation:
         self.environment = dict(environment or {})
         self.processes = {}
         self.failures = []
+        self.created = False
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -271,9 +272,15 @@ class Federation:
     def logs(self, lines=40):
         return "\n".join(p.log(lines) for p in self.processes.values())
 
+    def started(self):
+        """For `with`: as the constructor, but keys, policies and state are those that are there."""
+        self.created = True
+        return self
+
     def __enter__(self):
         try:
-            self.create()
+            if not self.created:
+                self.create()
             self.start()
         except BaseException:
             self.stop()

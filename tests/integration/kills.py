@@ -1,0 +1,118 @@
+"""kill -9 of a worker, a node or the scheduler at named points, before and after OPENING.
+
+Shows: before OPENING a job ends aborted and costs nothing; after it the recipient's state is released or lost, never open; the cause is
+at the submitter within the deadline; what was restarted answers the next question; no process is left.
+Would be wrong if: the stop points were not reached (the test then sees a released job where it must not)."""
+
+import signal
+import sys
+import tempfile
+import time
+
+import common
+from federation import Federation
+
+FINAL = {"released", "lost", "completed", "aborted", "refused", "cancelled", "expired"}
+BEFORE = ("start", "connected", "inputs", "before-opening", "daemon-before-opening")
+AFTER = ("daemon-after-opening", "opening-recorded", "after-opening", "end", "daemon-before-end")
+DEADLINE_SECONDS = 60
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def expect_answer(f, when):
+    answer = f.query("north", common.SQL)
+    expect(answer.code == 0, f"{when}: the next query fails: {answer}")
+    expect(answer.rows() == [["f", "6", "63"], ["m", "3", "30"]], f"{when}: wrong answer: {answer}")
+
+
+def restart(f, name, point=None):
+    if f.processes[name].running():
+        f.processes[name].signal(signal.SIGTERM)
+        f.processes[name].child.wait(10)
+    f.environment = {"PARLEY_STOP_AT": point} if point else {}
+    f.restart(name)
+    f.environment = {}
+    f.wait_online()
+
+
+def settled(f, member, job_id):
+    """The job's final state at a member: waits by asking, until the deadline."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < end:
+        job = common.job_states(f, member).get(job_id)
+        if job is not None and job["state"] in FINAL:
+            return job
+        time.sleep(0.2)  # between two questions, not for an event that has a signal
+    raise AssertionError(f"{member}: job {job_id} is {job and job['state']} after {DEADLINE_SECONDS} s")
+
+
+def try_point(f, victim, point):
+    known = set(common.job_states(f, "north")) if victim != "north" else set()
+    restart(f, victim, point)
+    known = set(common.job_states(f, "north"))
+    began = time.monotonic()
+    answer = f.query("north", common.SQL)
+    took = time.monotonic() - began
+    expect(took < DEADLINE_SECONDS, f"{point} at {victim}: the submitter waited {took:.0f} s")
+    restart(f, victim)
+    new = set(common.job_states(f, "north")) - known
+    expect(len(new) == 1, f"{point} at {victim}: {len(new)} new jobs at north")
+    job = settled(f, "north", new.pop())
+    if point in BEFORE:
+        expect(answer.code != 0 and job["state"] == "aborted", f"{point} at {victim}: north says {job['state']}: {job['reason']}")
+    else:
+        expect(job["state"] in ("released", "lost"), f"{point} at {victim}: north says {job['state']}: {job['reason']}")
+    for member in ("south", "east"):
+        other = settled(f, member, job["job_id"])
+        allowed = ("aborted",) if point in BEFORE else ("completed", "aborted")
+        expect(other["state"] in allowed, f"{point} at {victim}: {member} says {other['state']}: {other['reason']}")
+    expect_answer(f, f"{point} at {victim}")
+    print(f"{point:22} at {victim:6} north: {job['state']}, {took:.1f} s; {job['reason']}")
+
+
+def scheduler_restart(f):
+    f.kill("scheduler")
+    waiting = f.parley("north", "query", common.SQL, "--purpose", "test", "--detach", "--timeout", "60")
+    expect(waiting.code == 0, f"a job is not accepted while the scheduler is down: {waiting}")
+    f.restart("scheduler")
+    f.wait_online()
+    job = settled(f, "north", waiting.out.strip())
+    expect(job["state"] == "released", f"after the scheduler's return: {job['state']}: {job['reason']}")
+    print("scheduler killed, job submitted without it, released after its return")
+
+
+def node_down(f):
+    f.kill("east")
+    job_id = f.parley("north", "query", common.SQL, "--purpose", "test", "--detach", "--timeout", "60").out.strip()
+    end, reason = time.monotonic() + 20, ""
+    while time.monotonic() < end and "east" not in reason:
+        reason = common.job_states(f, "north")[job_id]["reason"]
+        time.sleep(0.2)  # between two questions
+    expect("east" in reason, f"a job that waits for a node that is down says: {reason}")
+    f.restart("east")
+    expect(settled(f, "north", job_id)["state"] == "released", "the job did not go on when its node came back")
+    print(f"node down: {reason}; released after its return")
+
+
+def main(build_bin):
+    rows = {"north": [["f", 10], ["f", 11], ["m", 10]], "south": [["f", 10], ["f", 11], ["m", 10]],
+            "east": [["f", 10], ["f", 11], ["m", 10]]}
+    with tempfile.TemporaryDirectory(prefix="parley-kills.") as folder:
+        with Federation(folder, build_bin, common.members(folder, rows)) as f:
+            expect_answer(f, "at first")
+            for victim in ("south", "north"):
+                for point in BEFORE + AFTER:
+                    try_point(f, victim, point)
+            scheduler_restart(f)
+            node_down(f)
+            f.failures.clear()
+        left = common.processes_under(folder)
+        expect(not left, f"left behind: {left}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
