@@ -4,6 +4,7 @@
 #include "protocols/base/secret.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static pl_status agree(const uint8_t own_private[32], const uint8_t peer_public[
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(peer);
     EVP_PKEY_free(own);
+    ERR_clear_error();
     return ok ? PL_OK : pl_fail(PL_UNAUTHENTICATED, "a party's one-time key is not usable");
 }
 

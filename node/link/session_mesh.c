@@ -93,7 +93,7 @@ static pl_status try_recv(void *ctx, size_t peer, void *data, size_t len, size_t
 static bool is_flushed(void *ctx, size_t peer) {
     pl_links *links = ctx;
     pl_status status = pl_tls_flush(links->links[peer].tls);
-    pl_status_done(&status); /* a broken connection shows at the next send or receive */
+    pl_status_done(&status); /* a broken connection shows in wait_links */
     return pl_tls_is_flushed(links->links[peer].tls);
 }
 
@@ -117,7 +117,10 @@ static pl_status wait_links(void *ctx, const uint8_t *want) {
     for (size_t peer = 0; peer < links->params.n_parties; peer++) {
         if (peer == links->params.rank)
             continue;
-        const pl_tls *tls = links->links[peer].tls;
+        pl_tls *tls = links->links[peer].tls;
+        /* Here, not in is_flushed, a connection that broke with records held back is reported: poll
+         * would call it ready for ever. */
+        PL_TRY(pl_wrap(pl_tls_flush(tls), "link to rank %zu", peer));
         short events = 0;
         if ((want[peer] & PL_WANT_RECV) != 0)
             events |= POLLIN;

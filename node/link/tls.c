@@ -29,7 +29,7 @@ struct pl_tls {
     flat in, out;
     uint8_t psk[32];
     char identity[IDENTITY_BYTES];
-    uint32_t records; /* since the last key update */
+    uint32_t records, records_max; /* under one key: so far, at most */
     bool eof;
 };
 
@@ -177,6 +177,7 @@ pl_status pl_tls_new(const pl_tls_params *params, pl_tls **out) {
     PL_TRY(pl_alloc(1, sizeof *tls, &tls));
     tls->fd = params->fd;
     tls->plain = params->plain;
+    tls->records_max = PL_TLS_KEY_UPDATE_RECORDS;
     pl_status status;
     PL_CHECK(status, pl_alloc(PL_TLS_BUFFER_BYTES, 1, &tls->in.data));
     PL_CHECK(status, pl_alloc(PL_TLS_BUFFER_BYTES, 1, &tls->out.data));
@@ -281,10 +282,12 @@ pl_status pl_tls_handshake(pl_tls *tls, bool *out_done) {
         return PL_OK;
     for (;;) {
         PL_TRY(refill(tls));
+        ERR_clear_error(); /* SSL_get_error reads this thread's queue: what others left is not ours */
         int result = SSL_do_handshake(tls->ssl);
         pl_status flushed = pl_tls_flush(tls);
         if (result == 1) {
             *out_done = true;
+            pl_wipe(tls->psk, sizeof tls->psk);
             return flushed;
         }
         int error = SSL_get_error(tls->ssl, result);
@@ -304,7 +307,7 @@ pl_status pl_tls_handshake(pl_tls *tls, bool *out_done) {
 }
 
 static pl_status update_key(pl_tls *tls) {
-    if (++tls->records < PL_TLS_KEY_UPDATE_RECORDS)
+    if (++tls->records < tls->records_max)
         return PL_OK;
     tls->records = 0;
     return SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 ? PL_OK
@@ -324,6 +327,7 @@ pl_status pl_tls_send(pl_tls *tls, const void *data, size_t len, size_t *out_don
     *out_done = 0;
     if (tls->plain)
         return send_plain(tls, data, len, out_done);
+    ERR_clear_error();
     while (*out_done < len &&
            tls->out.end + RECORD_BYTES + RECORD_OVERHEAD <= PL_TLS_BUFFER_BYTES) {
         size_t n = len - *out_done < RECORD_BYTES ? len - *out_done : RECORD_BYTES;
@@ -351,6 +355,7 @@ pl_status pl_tls_recv(pl_tls *tls, void *data, size_t len, size_t *out_done) {
     *out_done = 0;
     if (tls->plain)
         return recv_plain(tls, data, len, out_done);
+    ERR_clear_error();
     while (*out_done < len) {
         size_t n = 0;
         if (SSL_read_ex(tls->ssl, bytes + *out_done, len - *out_done, &n) == 1) {
@@ -370,6 +375,12 @@ pl_status pl_tls_recv(pl_tls *tls, void *data, size_t len, size_t *out_done) {
     }
     return PL_OK;
 }
+
+#ifdef PARLEY_TEST_HOOKS
+void pl_tls_set_records_max(pl_tls *tls, uint32_t records_max) {
+    tls->records_max = records_max;
+}
+#endif
 
 pl_status pl_tls_warm(void) {
     uint8_t key[32] = {0};

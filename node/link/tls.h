@@ -33,6 +33,11 @@ PL_STATUS pl_tls_recv(pl_tls *tls, void *data, size_t len, size_t *out_done);
 PL_STATUS pl_tls_flush(pl_tls *tls);
 bool pl_tls_is_flushed(const pl_tls *tls);
 
+#ifdef PARLEY_TEST_HOOKS
+/* A smaller number of records under one key, so that a test sees keys change. */
+void pl_tls_set_records_max(pl_tls *tls, uint32_t records_max);
+#endif
+
 /* pl_tls_warm makes OpenSSL read its configuration and algorithms now, before a sandbox forbids
  * files. */
 PL_STATUS pl_tls_warm(void);
