@@ -50,9 +50,10 @@ static pl_status reader_new(pl_rpc_client *client, const char *method, unsigned 
     r->details = grpc_empty_slice();
     grpc_metadata_array_init(&r->initial);
     grpc_metadata_array_init(&r->trailing);
+    grpc_slice path = grpc_slice_from_copied_string(method);
     r->call = grpc_channel_create_call(client->channel, NULL, GRPC_PROPAGATE_DEFAULTS, client->cq,
-                                       grpc_slice_from_copied_string(method), NULL,
-                                       pl_deadline(deadline_ms), NULL);
+                                       path, NULL, pl_deadline(deadline_ms), NULL);
+    grpc_slice_unref(path);
     *out = r;
     return PL_OK;
 }

@@ -182,9 +182,10 @@ pl_status pl_rpc_stream_connect(uv_loop_t *loop, const char *target, const pl_rp
     grpc_metadata_array_init(&s->initial);
     grpc_metadata_array_init(&s->trailing);
     s->channel = pl_channel_open(target, tls);
-    s->call =
-        grpc_channel_create_call(s->channel, NULL, GRPC_PROPAGATE_DEFAULTS, pl_queue_cq(s->queue),
-                                 grpc_slice_from_copied_string(method), NULL, pl_deadline(0), NULL);
+    grpc_slice path = grpc_slice_from_copied_string(method);
+    s->call = grpc_channel_create_call(s->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                       pl_queue_cq(s->queue), path, NULL, pl_deadline(0), NULL);
+    grpc_slice_unref(path);
     grpc_op ending = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT};
     ending.data.recv_status_on_client.trailing_metadata = &s->trailing;
     ending.data.recv_status_on_client.status = &s->code;
