@@ -282,7 +282,8 @@ pl_status pl_tls_handshake(pl_tls *tls, bool *out_done) {
         return PL_OK;
     for (;;) {
         PL_TRY(refill(tls));
-        ERR_clear_error(); /* SSL_get_error reads this thread's queue: what others left is not ours */
+        ERR_clear_error(); /* SSL_get_error reads this thread's queue: what others left is not ours
+                            */
         int result = SSL_do_handshake(tls->ssl);
         pl_status flushed = pl_tls_flush(tls);
         if (result == 1) {
