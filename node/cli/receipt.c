@@ -109,6 +109,11 @@ pl_status pl_cli_receipt_verify(const char *path, const char *manifest_path, boo
     pl_bytes_done(&bytes);
     if (file == NULL)
         return pl_fail(PL_CORRUPT, "%s is no receipt file", path);
+    if (manifest_path == NULL)
+        fprintf(stderr,
+                "parley: the manifest is the one inside %s: it proves nothing unless you "
+                "trust that file; name your own with --manifest\n",
+                path);
     pl_status status = pl_wrap(verify(file, manifest_path, json), "receipt %s", path);
     parley__v1__receipt_reply__free_unpacked(file, NULL);
     return status;

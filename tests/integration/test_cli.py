@@ -129,6 +129,8 @@ def test_receipt(f, job):
         if verified.code == 0:
             break
     check(verified.code == 0 and verified.out.count(": valid") == 3, f"receipt: {verified}")
+    unpinned = f.parley(None, "receipt", "verify", path)
+    check(unpinned.code == 0 and "--manifest" in unpinned.err, f"without one's own manifest it warns: {unpinned}")
     with open(path, "rb") as file:
         good = file.read()
     at = good.index(b"COUNT(*)")
@@ -138,7 +140,8 @@ def test_receipt(f, job):
     check(changed.code != 0 and ": valid" not in changed.out, f"a changed receipt: {changed}")
     with open(path, "wb") as file:
         file.write(good[:len(good) // 2])
-    fails(f.parley(None, "receipt", "verify", path), 16, "receipt.pb")
+    cut = f.parley(None, "receipt", "verify", path, "--manifest", f.path("federation.manifest"))
+    fails(cut, 16, "receipt.pb")
 
 
 def test_views(f):
