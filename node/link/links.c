@@ -25,7 +25,10 @@ static pl_status parse_endpoint(const char *text, struct sockaddr_storage *out,
     char host[64];
     const char *colon = strrchr(text, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
-    long port = colon == NULL ? 0 : strtol(colon + 1, NULL, 10);
+    char *end = NULL;
+    long port = colon == NULL ? 0 : strtol(colon + 1, &end, 10);
+    if (end == NULL || *end != 0)
+        port = 0;
     bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
     *out = (struct sockaddr_storage){0};
     if (len > 0 && len < sizeof host && port > 0 && port < 65536) {
