@@ -12,6 +12,7 @@
 #include "node/charter/approval.h"
 #include "node/charter/envelope.h"
 #include "node/charter/reservation.h"
+#include "node/crypto/seal.h"
 #include "node/crypto/signed.h"
 #include "proto/common.pb-c.h"
 #include "tests/unit/federation_fixture.h"
@@ -359,6 +360,37 @@ static void an_envelope_hides_small_lengths(void **state) {
     assert_int_equal(lens[2], lens[1] + PL_ENVELOPE_STEP_BYTES);
 }
 
+static void the_size_of_an_envelope(void **state) {
+    (void)state;
+    static uint8_t large[(1u << 20) + 1];
+    const Parley__V1__Descriptor *tax = fixture_descriptor(&world, TAX);
+    pl_view key = pl_view_of(tax->seal_key.data, tax->seal_key.len);
+    pl_bytes sealed, out;
+    must_refuse(pl_envelope_seal("health", "tax", key, pl_view_of(large, sizeof large), &sealed),
+                PL_LIMIT, "to tax is too large");
+    must(pl_envelope_seal("health", "tax", key, pl_view_of(large, sizeof large - 1), &sealed));
+    must(open_at(TAX, "health", "tax", pl_bytes_view(&sealed), &out));
+    pl_bytes_done(&out);
+    pl_bytes_done(&sealed);
+    /* sealed by somebody who lies about the length inside */
+    static const uint8_t liars[][6] = {{3, 0, 0, 0, 1, 2}, {0xff, 0xff, 0xff, 0xff, 1, 2}};
+    for (size_t i = 0; i < N(liars); i++) {
+        must(pl_seal("health", "tax", key, pl_view_of(liars[i], 6), &sealed));
+        must_refuse(open_at(TAX, "health", "tax", pl_bytes_view(&sealed), &out),
+                    PL_INVALID_ARGUMENT, "its length is longer than itself");
+        pl_bytes_done(&sealed);
+    }
+    must(pl_seal("health", "tax", key, pl_view_of(liars[0], 3), &sealed));
+    must_refuse(open_at(TAX, "health", "tax", pl_bytes_view(&sealed), &out), PL_INVALID_ARGUMENT,
+                "its length is longer than itself");
+    pl_bytes_done(&sealed);
+    /* a file instead of a member */
+    pl_view member = pl_view_of(large, sizeof large);
+    pl_manifest_params params = {.federation = "regions", .members = &member, .n_members = 1};
+    must_refuse(pl_manifest_create(&params, &out), PL_LIMIT,
+                "member file 1: member: 1048577 bytes");
+}
+
 static int open_world(void **state) {
     (void)state;
     fixture_open(&world);
@@ -386,6 +418,7 @@ int main(void) {
         TEST(an_envelope_opens_for_its_recipient_only),
         TEST(every_field_of_an_envelope),
         TEST(an_envelope_hides_small_lengths),
+        TEST(the_size_of_an_envelope),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -263,6 +263,26 @@ static void who_may_sign_a_receipt(void **state) {
     must_refuse(verify(&receipt), PL_UNSUPPORTED, "receipt: version 0 is unknown");
 }
 
+static void each_party_signs_once(void **state) {
+    (void)state;
+    pl_bytes receipt;
+    sign_all(1u << HEALTH, &receipt);
+    Parley__V1__Signed *message = parley__v1__signed__unpack(NULL, receipt.len, receipt.data);
+    Parley__V1__Signature *twice[] = {message->signatures[0], message->signatures[0]},
+                          **once = message->signatures;
+    message->signatures = twice;
+    message->n_signatures = 2;
+    pl_bytes_done(&receipt);
+    receipt.len = parley__v1__signed__get_packed_size(message);
+    receipt.data = malloc(receipt.len);
+    parley__v1__signed__pack(message, receipt.data);
+    must_refuse(verify(&receipt), PL_CORRUPT, "two signatures of health");
+    message->signatures = once;
+    message->n_signatures = 1;
+    parley__v1__signed__free_unpacked(message, NULL);
+    pl_bytes_done(&receipt);
+}
+
 static void nobody_signed(void **state) {
     (void)state;
     Parley__V1__Signed message = PARLEY__V1__SIGNED__INIT;
@@ -358,6 +378,7 @@ int main(void) {
         TEST(the_lists_of_a_receipt_are_bounded),
         TEST(an_altered_receipt_is_named),
         TEST(who_may_sign_a_receipt),
+        TEST(each_party_signs_once),
         TEST(nobody_signed),
         TEST(the_manifest_is_the_one_of_its_epoch),
         TEST(receipts_of_different_bodies_do_not_merge),
