@@ -1,5 +1,5 @@
-/* Bytes: borrowed views, owned byte strings, and a growable buffer. All valid as {0}; _done accepts {0} and wipes nothing:
- * memory that held a secret is released with pl_secret_free (secret.h). */
+/* Bytes: borrowed views, owned byte strings, and a growable buffer. All valid as {0}; _done accepts
+ * {0} and wipes nothing: memory that held a secret is released with pl_secret_free (secret.h). */
 #ifndef PL_BASE_BYTES_H
 #define PL_BASE_BYTES_H
 
@@ -13,13 +13,15 @@ typedef struct pl_view {
     size_t len;
 } pl_view;
 
-/* Owned bytes; always followed by one NUL byte that len does not count, so text can be read as a C string. */
+/* Owned bytes; always followed by one NUL byte that len does not count, so text can be read as a C
+ * string. */
 typedef struct pl_bytes {
     uint8_t *data;
     size_t len;
 } pl_bytes;
 
-/* A growable buffer for building messages and text; a failed append is remembered and reported by pl_buf_take. */
+/* A growable buffer for building messages and text; a failed append is remembered and reported by
+ * pl_buf_take. */
 typedef struct pl_buf {
     uint8_t *data;
     size_t len, cap;
@@ -32,7 +34,7 @@ static inline pl_view pl_view_of(const void *data, size_t len) {
 static inline pl_view pl_bytes_view(const pl_bytes *bytes) {
     return (pl_view){bytes->data, bytes->len};
 }
-pl_view pl_view_text(const char *text); /* without the NUL */
+pl_view pl_view_text(const char *text);   /* without the NUL */
 bool pl_view_equal(pl_view a, pl_view b); /* not constant time: public data only */
 
 PL_STATUS pl_bytes_dup(pl_view view, pl_bytes *out);
@@ -44,7 +46,8 @@ void pl_buf_printf(pl_buf *buf, const char *format, ...) PL_PRINTF(2, 3);
 PL_STATUS pl_buf_take(pl_buf *buf, pl_bytes *out);
 void pl_buf_done(pl_buf *buf);
 
-/* pl_alloc gives n zeroed elements of size bytes: LIMIT on overflow or when there is no memory. out_ptr is a T**. */
+/* pl_alloc gives n zeroed elements of size bytes: LIMIT on overflow or when there is no memory.
+ * out_ptr is a T**. */
 PL_STATUS pl_alloc(size_t n, size_t size, void *out_ptr);
 PL_STATUS pl_strdup(const char *text, char **out);
 

@@ -1,8 +1,10 @@
-/* Status: the one error type. A pl_status is either OK or owns an error: a code, a message for the person who reads it,
- * and, folded into the message, its causes ("cannot open dataset income: cannot read income.csv: no such file").
+/* Status: the one error type. A pl_status is either OK or owns an error: a code, a message for the
+ * person who reads it, and, folded into the message, its causes ("cannot open dataset income:
+ * cannot read income.csv: no such file").
  *
- * A status is returned, wrapped with what was being attempted, reported, or dropped with a comment that says why.
- * Whoever does not pass it on frees it with pl_status_done. Messages never hold secrets or values of rows. */
+ * A status is returned, wrapped with what was being attempted, reported, or dropped with a comment
+ * that says why. Whoever does not pass it on frees it with pl_status_done. Messages never hold
+ * secrets or values of rows. */
 #ifndef PL_BASE_STATUS_H
 #define PL_BASE_STATUS_H
 
@@ -60,10 +62,12 @@ static inline bool pl_is_ok(pl_status status) {
     return status.error == NULL;
 }
 
-/* pl_fail makes an error. Messages: lower case, no full stop: what failed, on what, why, what to do next. */
+/* pl_fail makes an error. Messages: lower case, no full stop: what failed, on what, why, what to do
+ * next. */
 PL_STATUS pl_fail(pl_code code, const char *format, ...) PL_PRINTF(2, 3);
 
-/* pl_wrap puts "<format>: " before the message of cause and keeps its code; OK stays OK. Takes cause. */
+/* pl_wrap puts "<format>: " before the message of cause and keeps its code; OK stays OK. Takes
+ * cause. */
 PL_STATUS pl_wrap(pl_status cause, const char *format, ...) PL_PRINTF(2, 3);
 
 pl_code pl_status_code(pl_status status);
@@ -93,7 +97,8 @@ void pl_status_done(pl_status *status);
             goto out;                                                                              \
     } while (0)
 
-/* PL_ASSERT is for our own bugs only and stays on in release. It prints the expression, never a value. */
+/* PL_ASSERT is for our own bugs only and stays on in release. It prints the expression, never a
+ * value. */
 #define PL_ASSERT(cond) ((cond) ? (void)0 : pl_assert_failed(#cond, __FILE__, __LINE__))
 _Noreturn void pl_assert_failed(const char *expression, const char *file, int line);
 

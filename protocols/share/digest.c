@@ -5,7 +5,8 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-pl_status pl_share_digest(const char *label, const void *data, size_t len, uint8_t out[PL_DIGEST_BYTES]) {
+pl_status pl_share_digest(const char *label, const void *data, size_t len,
+                          uint8_t out[PL_DIGEST_BYTES]) {
     uint8_t len_bytes[8];
     pl_put_u64(len_bytes, len);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();

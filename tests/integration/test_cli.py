@@ -3,6 +3,8 @@ to what was shown; cancel; the result again; a receipt that was changed; the aud
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 
@@ -121,6 +123,29 @@ def test_cancel(f):
     check(watch_end(f, "south", job)["state"] in ("cancelled", "aborted"), "and at the approver")
 
 
+def test_interrupt(f):
+    """Ctrl-C while the approver thinks: the asker's job is cancelled everywhere."""
+    run = subprocess.Popen([os.path.join(f.bin, "parley"), "query", "--file", "-", "--purpose", "test"], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                           env={**os.environ, "PARLEY_NODE": f.path("north", "run")})
+    run.stdin.write("SELECT COUNT(*), COUNT(n) FROM t")
+    run.stdin.close()
+    run.stdin = None
+    try:
+        for _ in range(200):
+            waiting = json.loads(f.parley("south", "approval", "list", "--json").out)
+            if waiting:
+                break
+        check(len(waiting) == 1, f"one job waits: {waiting}")
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=30)
+    finally:
+        run.kill()
+        run.wait()
+    check(run.returncode == 13 and out == "" and "was cancelled" in err, f"Ctrl-C: {run.returncode} {out} {err}")
+    check(watch_end(f, "north", waiting[0]["job_id"])["state"] == "cancelled", "cancelled by Ctrl-C")
+
+
 def test_receipt(f, job):
     path = f.path("receipt.pb")
     for _ in range(100):  # the last signature may be on its way
@@ -173,6 +198,7 @@ def main(build_bin):
             job = test_approval(f)
             test_refusal(f)
             test_cancel(f)
+            test_interrupt(f)
             test_receipt(f, job)
     print("cli: all as it should be")
     return 0
