@@ -23,15 +23,18 @@ struct pl_manifest {
 /* ---- form ---- */
 
 /* A root is a self-signed P-256 certificate. Its own dates count when it vouches for something. */
-static pl_status check_root(pl_view der) {
-    pl_bytes spki;
-    PL_TRY(pl_cert_spki(der, &spki));
-    pl_status status = pl_key_check_signing(pl_bytes_view(&spki));
-    pl_bytes_done(&spki);
-    return pl_is_ok(status) ? pl_cert_check_issued(der, der) : status;
+static pl_status check_root(pl_view der, pl_bytes *out_spki) {
+    PL_TRY(pl_cert_spki(der, out_spki));
+    pl_status status = pl_key_check_signing(pl_bytes_view(out_spki));
+    if (pl_is_ok(status))
+        status = pl_cert_check_issued(der, der);
+    if (!pl_is_ok(status))
+        pl_bytes_done(out_spki);
+    return status;
 }
 
-pl_status pl_manifest_check_member(const Parley__V1__Member *member) {
+/* Gives the root's public key, which the caller compares with the others'. */
+static pl_status check_member(const Parley__V1__Member *member, pl_bytes *out_spki) {
     if (!pl_name_is_org(member->org))
         return pl_fail(PL_INVALID_ARGUMENT,
                        "org '%.40s' is no name: a small letter, then up to 30 small letters, "
@@ -40,44 +43,51 @@ pl_status pl_manifest_check_member(const Parley__V1__Member *member) {
     PL_TRY(pl_wrap(pl_check_text("display_name", member->display_name, DISPLAY_BYTES_MAX), "%s",
                    member->org));
     PL_TRY(pl_wrap(pl_check_text("group", member->group, NAME_BYTES_MAX), "%s", member->org));
-    return pl_wrap(check_root(pl_binary_view(member->root_cert)), "%s: root_cert", member->org);
+    return pl_wrap(check_root(pl_binary_view(member->root_cert), out_spki), "%s: root_cert",
+                   member->org);
 }
 
-static pl_status same_root(const Parley__V1__Member *a, const Parley__V1__Member *b, bool *out) {
-    pl_bytes ours = {0}, theirs = {0};
-    pl_status status = pl_cert_spki(pl_binary_view(a->root_cert), &ours);
-    if (pl_is_ok(status))
-        status = pl_cert_spki(pl_binary_view(b->root_cert), &theirs);
-    *out = pl_is_ok(status) && pl_view_equal(pl_bytes_view(&ours), pl_bytes_view(&theirs));
-    pl_bytes_done(&ours);
-    pl_bytes_done(&theirs);
+pl_status pl_manifest_check_member(const Parley__V1__Member *member) {
+    pl_bytes spki = {0};
+    pl_status status = check_member(member, &spki);
+    pl_bytes_done(&spki);
     return status;
 }
 
+static pl_status check_order(const Parley__V1__Member *before, const Parley__V1__Member *member) {
+    int order = strcmp(before->org, member->org);
+    if (order == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "members name %s twice", member->org);
+    if (order > 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "members are not sorted by org: %s stands before %s",
+                       before->org, member->org);
+    return PL_OK;
+}
+
 /* Sorted by name, each once, each with a root of its own: m signatures are m organisations'. */
+static pl_status check_each(const Parley__V1__Manifest *m, pl_bytes *roots) {
+    for (size_t i = 0; i < m->n_members; i++) {
+        PL_TRY(pl_wrap(check_member(m->members[i], &roots[i]), "members[%zu]", i));
+        if (i > 0)
+            PL_TRY(check_order(m->members[i - 1], m->members[i]));
+        for (size_t k = 0; k < i; k++) {
+            if (pl_view_equal(pl_bytes_view(&roots[k]), pl_bytes_view(&roots[i])))
+                return pl_fail(PL_INVALID_ARGUMENT, "members: root_cert of %s has the key of %s",
+                               m->members[i]->org, m->members[k]->org);
+        }
+    }
+    return PL_OK;
+}
+
 static pl_status check_members(const Parley__V1__Manifest *m) {
     if (m->n_members == 0 || m->n_members > PL_MANIFEST_MEMBERS_MAX)
         return pl_fail(PL_INVALID_ARGUMENT, "members are %zu: at least 1, at most %d", m->n_members,
                        PL_MANIFEST_MEMBERS_MAX);
-    for (size_t i = 0; i < m->n_members; i++) {
-        PL_TRY(pl_wrap(pl_manifest_check_member(m->members[i]), "members[%zu]", i));
-        const char *org = m->members[i]->org;
-        int order = i == 0 ? -1 : strcmp(m->members[i - 1]->org, org);
-        if (order == 0)
-            return pl_fail(PL_INVALID_ARGUMENT, "members name %s twice", org);
-        if (order > 0)
-            return pl_fail(PL_INVALID_ARGUMENT,
-                           "members are not sorted by org: %s stands before %s",
-                           m->members[i - 1]->org, org);
-        for (size_t k = 0; k < i; k++) {
-            bool same;
-            PL_TRY(same_root(m->members[k], m->members[i], &same));
-            if (same)
-                return pl_fail(PL_INVALID_ARGUMENT, "members: root_cert of %s has the key of %s",
-                               org, m->members[k]->org);
-        }
-    }
-    return PL_OK;
+    pl_bytes roots[PL_MANIFEST_MEMBERS_MAX] = {0};
+    pl_status status = check_each(m, roots);
+    for (size_t i = 0; i < m->n_members; i++)
+        pl_bytes_done(&roots[i]);
+    return status;
 }
 
 static pl_status check_form(const Parley__V1__Manifest *m) {
