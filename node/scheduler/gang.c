@@ -160,7 +160,9 @@ static void look_at(pl_scheduler *s, pl_queued_job *job) {
         return;
     }
     if (!all_at_least(job, PL_PARTY_APPROVED, &missing)) {
-        snprintf(reason, sizeof reason, "waiting for the answer of %s", job->parties[missing]);
+        const pl_node_link *node = pl_scheduler_node(s, job->parties[missing]);
+        snprintf(reason, sizeof reason, "waiting for the answer of %s%s", job->parties[missing],
+                 node == NULL || node->call == NULL ? ", which is offline" : "");
         set_phase(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_APPROVING, reason);
     } else if (somebody_missing(s, job, reason, sizeof reason)) {
         set_phase(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_WAITING, reason);
@@ -233,6 +235,9 @@ pl_status pl_gang_progress(pl_scheduler *s, const char *org, const Parley__V1__P
     default:
         return pl_fail(PL_INVALID_ARGUMENT, "progress: phase %d is not known", (int)p->phase);
     }
+    bool approved = p->phase == PARLEY__V1__PHASE__PHASE_APPROVED;
+    if (approved)
+        send_update(s, job); /* a node shows why a job waits only once it has approved */
     look_at(s, job);
     return PL_OK;
 }
