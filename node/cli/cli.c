@@ -91,8 +91,13 @@ pl_status pl_cli_number(const char *text, const char *what, uint64_t max, uint64
 
 /* ---- calls ---- */
 
-pl_status pl_cli_connect(const pl_cli *cli, const char *role, pl_rpc_client **out) {
+static pl_status connect_to(const pl_cli *cli, const char *role, pl_rpc_client **out) {
+    pl_cli_connection *connection = cli->connection;
     char path[600], target[640];
+    if (connection->client != NULL && strcmp(connection->role, role) == 0) {
+        *out = connection->client;
+        return PL_OK;
+    }
     snprintf(path, sizeof path, "%s/%s.sock", cli->sockets, role);
     if (access(path, F_OK) != 0)
         return pl_fail(PL_UNAVAILABLE,
@@ -105,7 +110,11 @@ pl_status pl_cli_connect(const pl_cli *cli, const char *role, pl_rpc_client **ou
     char *absolute = realpath(path, NULL);
     snprintf(target, sizeof target, "unix:%s", absolute == NULL ? path : absolute);
     free(absolute);
-    return pl_rpc_client_open(target, NULL, out);
+    PL_TRY(pl_rpc_client_open(target, NULL, out));
+    pl_rpc_client_close(connection->client);
+    connection->client = *out;
+    snprintf(connection->role, sizeof connection->role, "%s", role);
+    return PL_OK;
 }
 
 static pl_status pack(const ProtobufCMessage *message, pl_bytes *out) {
@@ -138,7 +147,7 @@ pl_status pl_cli_call(const pl_cli *cli, const char *role, const char *method,
     char path[96];
     method_path(method, path);
     pl_status status;
-    PL_CHECK(status, pl_cli_connect(cli, role, &client));
+    PL_CHECK(status, connect_to(cli, role, &client));
     PL_CHECK(status, pack(request, &packed));
     PL_CHECK(status, pl_rpc_call_unary(client, path, pl_bytes_view(&packed), CALL_MS, &reply));
     PL_CHECK(status, unpack(reply_type, &reply, &message));
@@ -146,7 +155,6 @@ pl_status pl_cli_call(const pl_cli *cli, const char *role, const char *method,
 out:
     pl_bytes_done(&reply);
     pl_bytes_done(&packed);
-    pl_rpc_client_close(client);
     return status;
 }
 
@@ -159,7 +167,7 @@ pl_status pl_cli_stream(const pl_cli *cli, const char *role, const char *method,
     char path[96];
     method_path(method, path);
     pl_status status;
-    PL_CHECK(status, pl_cli_connect(cli, role, &client));
+    PL_CHECK(status, connect_to(cli, role, &client));
     PL_CHECK(status, pack(request, &packed));
     PL_CHECK(status, pl_rpc_reader_open(client, path, pl_bytes_view(&packed), &reader));
     for (;;) {
@@ -181,7 +189,6 @@ pl_status pl_cli_stream(const pl_cli *cli, const char *role, const char *method,
 out:
     pl_rpc_reader_close(reader);
     pl_bytes_done(&packed);
-    pl_rpc_client_close(client);
     return status;
 }
 

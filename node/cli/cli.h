@@ -9,12 +9,19 @@
 
 #include <jansson.h>
 
+/* The connection to one of the node's sockets, kept for the calls of one command. */
+typedef struct pl_cli_connection {
+    char role[16];
+    pl_rpc_client *client; /* NULL: none yet */
+} pl_cli_connection;
+
 /* Options that every command knows. */
 typedef struct pl_cli {
     const char *sockets; /* --node, or PARLEY_NODE, or "run" */
     bool json;
     int argc; /* words that are left, options taken out */
     char **argv;
+    pl_cli_connection *connection;
 } pl_cli;
 
 typedef struct pl_command {
@@ -39,7 +46,6 @@ void pl_cli_names_free(char **names, size_t n);
 PL_STATUS pl_cli_number(const char *text, const char *what, uint64_t max, uint64_t *out);
 
 /* ---- calls: role names the socket; request and reply are protobuf-c messages ---- */
-PL_STATUS pl_cli_connect(const pl_cli *cli, const char *role, pl_rpc_client **out);
 PL_STATUS pl_cli_call(const pl_cli *cli, const char *role, const char *method,
                       const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply_type,
                       void *out_reply);

@@ -91,8 +91,11 @@ static int run(const pl_command *command, pl_cli *cli) {
         sockets = getenv("PARLEY_NODE");
     cli->sockets = sockets == NULL ? "run" : sockets;
     cli->json = pl_cli_flag(cli, "--json");
+    pl_cli_connection connection = {0};
+    cli->connection = &connection;
     pl_rpc_init();
     int code = report(cli, command->run(cli));
+    pl_rpc_client_close(connection.client);
     pl_rpc_shutdown();
     return code;
 }

@@ -32,5 +32,7 @@ PL_STATUS pl_key_check_signing(pl_view spki);
 
 /* For the modules of this folder: the OpenSSL key, borrowed. */
 struct evp_pkey_st *pl_key_evp(const pl_key *key);
+/* A public key of suite 1 as OpenSSL's, to be freed with EVP_PKEY_free; NULL: it is none. */
+struct evp_pkey_st *pl_key_evp_of_spki(pl_view spki);
 
 #endif

@@ -4,7 +4,6 @@
 #include "proto/common.pb-c.h"
 
 #include <openssl/evp.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +20,9 @@ static pl_status sign_digest(const pl_key *key, const uint8_t digest[32], uint8_
 }
 
 static bool verify_digest(pl_view spki, const uint8_t digest[32], ProtobufCBinaryData value) {
-    const uint8_t *cursor = spki.data;
-    EVP_PKEY *evp = d2i_PUBKEY(NULL, &cursor, (long)spki.len);
+    EVP_PKEY *evp = pl_key_evp_of_spki(spki);
     EVP_PKEY_CTX *ctx = evp == NULL ? NULL : EVP_PKEY_CTX_new(evp, NULL);
-    bool ok = ctx != NULL && EVP_PKEY_is_a(evp, "EC") && EVP_PKEY_verify_init(ctx) == 1 &&
+    bool ok = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
               EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 &&
               EVP_PKEY_verify(ctx, value.data, value.len, digest, 32) == 1;
     EVP_PKEY_CTX_free(ctx);

@@ -41,7 +41,13 @@ void pl_api_reply(pl_rpc_call *call, const ProtobufCMessage *message) {
     pl_bytes_done(&packed);
 }
 
-static void reply_ack(pl_rpc_call *call) {
+/* The answer to a call that wrote: durable first. */
+static void reply_ack(pl_node *node, pl_rpc_call *call) {
+    pl_status status = pl_turn_flush(node);
+    if (!pl_is_ok(status)) {
+        pl_rpc_fail(call, status);
+        return;
+    }
     Parley__V1__Ack ack = PARLEY__V1__ACK__INIT;
     pl_api_reply(call, &ack.base);
 }
@@ -217,9 +223,16 @@ static void on_watcher_closed(pl_rpc_call *call, void *ctx) {
 }
 
 void pl_api_job_changed(pl_node *node, const uint8_t *job) {
+    for (pl_watcher *watcher = node->watchers; watcher != NULL; watcher = watcher->next)
+        watcher->changed |= memcmp(watcher->id, job, PL_JOB_ID_BYTES) == 0;
+}
+
+void pl_api_flush(pl_node *node) {
     for (pl_watcher **link = &node->watchers; *link != NULL;) {
         pl_watcher *watcher = *link;
-        if (memcmp(watcher->id, job, PL_JOB_ID_BYTES) == 0 && watcher_write(node, watcher)) {
+        bool changed = watcher->changed;
+        watcher->changed = false;
+        if (changed && watcher_write(node, watcher)) {
             *link = watcher->next;
             free(watcher);
         } else {
@@ -240,10 +253,7 @@ static void on_watch(pl_node *node, pl_rpc_call *call, pl_view request) {
     }
     watcher->call = call;
     memcpy(watcher->id, id, sizeof id);
-    if (watcher_write(node, watcher)) {
-        free(watcher);
-        return;
-    }
+    watcher->changed = true;
     watcher->next = node->watchers;
     node->watchers = watcher;
     pl_rpc_on_close(call, on_watcher_closed, node);
@@ -301,7 +311,7 @@ static void on_cancel_job(pl_node *node, pl_rpc_call *call, pl_view request) {
     principal_of(node, call, principal);
     pl_status status = pl_step_cancel(node, id, principal);
     if (pl_is_ok(status))
-        reply_ack(call);
+        reply_ack(node, call);
     else
         pl_rpc_fail(call, status);
 }

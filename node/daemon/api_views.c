@@ -147,6 +147,8 @@ void pl_api_decide_approval(pl_node *node, pl_rpc_call *call, pl_view request) {
     pl_status status = pl_jobs_resolve(node->jobs, decision->job_id, id);
     if (pl_is_ok(status))
         status = pl_approve_decide(node, id, decision, principal);
+    if (pl_is_ok(status))
+        status = pl_turn_flush(node);
     parley__v1__decision__free_unpacked(decision, NULL);
     Parley__V1__Ack ack = PARLEY__V1__ACK__INIT;
     if (pl_is_ok(status))

@@ -324,6 +324,14 @@ static void on_planned(pl_live *live, pl_status status, const Parley__V1__PlanRe
         pl_step_abort(node, id, status, true);
 }
 
+pl_status pl_approve_own(pl_live *live, const Parley__V1__PlanReply *reply) {
+    Parley__V1__Proposal *proposal = NULL;
+    PL_TRY(pl_step_proposal(live->node, live->id, NULL, &proposal));
+    pl_status status = planned(live, proposal, reply);
+    parley__v1__proposal__free_unpacked(proposal, NULL);
+    return status;
+}
+
 pl_status pl_approve_consider(pl_node *node, const uint8_t *job) {
     Parley__V1__Proposal *proposal;
     PL_TRY(pl_step_proposal(node, job, NULL, &proposal));

@@ -23,6 +23,12 @@ static const char *const migrations[] = {
     " n INTEGER NOT NULL, PRIMARY KEY (policy_version, rule)) WITHOUT ROWID;"
     "CREATE TABLE high (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE blob (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;",
+    /* A number of the outbox is never given twice: the uplink remembers how far it has sent. */
+    "ALTER TABLE outbox RENAME TO outbox_1; DROP INDEX outbox_key;"
+    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL,"
+    " body BLOB NOT NULL);"
+    "INSERT INTO outbox (key, body) SELECT key, body FROM outbox_1 ORDER BY seq;"
+    "DROP TABLE outbox_1; CREATE INDEX outbox_key ON outbox (key);",
 };
 
 static const char *const state_names[PL_JOB_STATE_COUNT] = {
@@ -60,6 +66,7 @@ pl_status pl_jobs_open(const char *path, pl_jobs **out) {
         free(jobs);
         return status;
     }
+    pl_db_group(jobs->db);
     *out = jobs;
     return PL_OK;
 }
@@ -81,6 +88,10 @@ pl_status pl_jobs_commit(pl_jobs *jobs) {
 
 void pl_jobs_rollback(pl_jobs *jobs) {
     pl_db_rollback(jobs->db);
+}
+
+pl_status pl_jobs_flush(pl_jobs *jobs, bool all) {
+    return pl_db_flush(jobs->db, all);
 }
 
 /* One value to bind: text when text is set, a blob when blob.data is set, else the integer. */
@@ -111,9 +122,11 @@ static pl_status prepare(pl_jobs *jobs, const char *sql, const bind *binds, int 
     return PL_OK;
 }
 
-static pl_status execute(pl_jobs *jobs, const char *sql, const bind *binds, int n) {
+static pl_status execute(pl_jobs *jobs, bool lazy, const char *sql, const bind *binds, int n) {
     pl_stmt *stmt;
     PL_TRY(prepare(jobs, sql, binds, n, &stmt));
+    if (lazy)
+        pl_stmt_lazy(stmt);
     bool has_row;
     pl_status status = pl_stmt_step(stmt, &has_row);
     pl_stmt_free(stmt);
@@ -121,7 +134,10 @@ static pl_status execute(pl_jobs *jobs, const char *sql, const bind *binds, int 
 }
 
 #define EXECUTE(jobs, sql, ...)                                                                    \
-    execute(jobs, sql, (const bind[]){__VA_ARGS__},                                                \
+    execute(jobs, false, sql, (const bind[]){__VA_ARGS__},                                         \
+            sizeof((const bind[]){__VA_ARGS__}) / sizeof(bind))
+#define EXECUTE_LAZY(jobs, sql, ...)                                                               \
+    execute(jobs, true, sql, (const bind[]){__VA_ARGS__},                                          \
             sizeof((const bind[]){__VA_ARGS__}) / sizeof(bind))
 #define PREPARE(jobs, stmt, sql, ...)                                                              \
     prepare(jobs, sql, (const bind[]){__VA_ARGS__},                                                \
@@ -298,19 +314,21 @@ pl_status pl_jobs_outbox_put(pl_jobs *jobs, const uint8_t key[16], pl_view messa
 }
 
 pl_status pl_jobs_outbox_remove(pl_jobs *jobs, pl_view key) {
-    return EXECUTE(jobs, "DELETE FROM outbox WHERE key = ?", VIEW(key));
+    /* Lost in a crash, the message is sent again, and the scheduler has it already. */
+    return EXECUTE_LAZY(jobs, "DELETE FROM outbox WHERE key = ?", VIEW(key));
 }
 
-pl_status pl_jobs_outbox_each(pl_jobs *jobs, pl_outbox_visitor visit, void *ctx) {
+pl_status pl_jobs_outbox_each(pl_jobs *jobs, int64_t after, pl_outbox_visitor visit, void *ctx) {
     pl_stmt *stmt;
-    PL_TRY(prepare(jobs, "SELECT body FROM outbox ORDER BY seq", NULL, 0, &stmt));
+    PL_TRY(PREPARE(jobs, &stmt, "SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq",
+                   NUMBER(after)));
     pl_status status;
     for (;;) {
         bool has_row;
         PL_CHECK(status, pl_stmt_step(stmt, &has_row));
         if (!has_row)
             break;
-        PL_CHECK(status, visit(pl_stmt_blob(stmt, 0), ctx));
+        PL_CHECK(status, visit(pl_stmt_i64(stmt, 0), pl_stmt_blob(stmt, 1), ctx));
     }
 out:
     pl_stmt_free(stmt);

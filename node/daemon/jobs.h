@@ -62,7 +62,9 @@ typedef struct pl_jobs pl_jobs;
 PL_STATUS pl_jobs_open(const char *path, pl_jobs **out);
 void pl_jobs_close(pl_jobs *jobs);
 
-/* Several changes that stand or fall together. */
+/* Several changes that stand or fall together, durable when commit returns. A change outside a
+ * begin becomes durable with the next pl_jobs_flush, which turn.c calls before anything is sent. */
+PL_STATUS pl_jobs_flush(pl_jobs *jobs, bool all); /* all: lazy changes too (node/store/db.h) */
 PL_STATUS pl_jobs_begin(pl_jobs *jobs);
 PL_STATUS pl_jobs_commit(pl_jobs *jobs);
 void pl_jobs_rollback(pl_jobs *jobs);
@@ -89,8 +91,9 @@ bool pl_jobs_has_doc(pl_jobs *jobs, const uint8_t *id, const char *kind, const c
 /* Outbox: packed NodeMessage, sent in order until the scheduler says it is stored. */
 PL_STATUS pl_jobs_outbox_put(pl_jobs *jobs, const uint8_t key[16], pl_view message);
 PL_STATUS pl_jobs_outbox_remove(pl_jobs *jobs, pl_view key);
-typedef pl_status (*pl_outbox_visitor)(pl_view message, void *ctx);
-PL_STATUS pl_jobs_outbox_each(pl_jobs *jobs, pl_outbox_visitor visit, void *ctx);
+/* In order; seq grows and is never given twice. Only what comes after that number. */
+typedef pl_status (*pl_outbox_visitor)(int64_t seq, pl_view message, void *ctx);
+PL_STATUS pl_jobs_outbox_each(pl_jobs *jobs, int64_t after, pl_outbox_visitor visit, void *ctx);
 
 /* pl_jobs_first_sight records a message, session or other one-time thing; ALREADY_EXISTS when it
  * was there. */

@@ -123,6 +123,8 @@ static pl_status find_worker(pl_node *node) {
 }
 
 static void on_tick(uv_timer_t *timer) {
+    pl_node *node = timer->data;
+    pl_log_status("turn.failed", NULL, pl_jobs_flush(node->jobs, true));
     pl_stop_expired(timer->data);
     pl_propose_retry(timer->data);
 }
@@ -167,6 +169,7 @@ pl_status pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out) 
     node->loop = loop;
     node->started_at = pl_now();
     open_timers(node);
+    pl_turn_open(node);
     *out = node;
     return open_all(node, config_path);
 }
@@ -196,6 +199,7 @@ void pl_node_stop(pl_node *node) {
         pl_rpc_fail(watcher->call, pl_fail(PL_UNAVAILABLE, "the node is stopping"));
         free(watcher);
     }
+    pl_turn_close(node);
     pl_uplink_close(node->uplink);
     node->uplink = NULL;
     pl_port_close(node->port);

@@ -90,6 +90,7 @@ typedef struct pl_watcher {
     struct pl_watcher *next;
     pl_rpc_call *call;
     uint8_t id[PL_JOB_ID_BYTES];
+    bool changed;
 } pl_watcher;
 
 struct pl_node {
@@ -111,6 +112,7 @@ struct pl_node {
     pl_peer *peers;
     pl_watcher *watchers;
     uv_timer_t tick;
+    uv_prepare_t turn;
     uv_signal_t on_term, on_int;
     int64_t started_at;
     char worker_path[1024];
@@ -185,6 +187,8 @@ void pl_propose_retry(pl_node *node); /* after peers became known, and at every 
 void pl_approve_received(pl_node *node, const char *from, pl_view signed_proposal);
 PL_STATUS pl_approve_consider(pl_node *node,
                               const uint8_t *job); /* plans and decides a PROPOSED job */
+/* The proposer's own decision, on the plan of its own proposal. */
+PL_STATUS pl_approve_own(pl_live *live, const Parley__V1__PlanReply *reply);
 PL_STATUS pl_approve_decide(pl_node *node, const uint8_t *job, const Parley__V1__Decision *decision,
                             const char *principal);
 /* Policy as of now over the job's own plan. */
@@ -223,13 +227,22 @@ typedef struct pl_uplink pl_uplink;
 PL_STATUS pl_uplink_open(pl_node *node, pl_uplink **out);
 void pl_uplink_close(pl_uplink *uplink);
 bool pl_uplink_connected(const pl_uplink *uplink);
-void pl_uplink_send(pl_uplink *uplink,
-                    const Parley__V1__NodeMessage *message); /* dropped when not connected */
-void pl_uplink_send_bytes(pl_uplink *uplink, pl_view packed);
+/* Both are sent at the end of the turn. send: dropped when not connected. */
+void pl_uplink_send(pl_uplink *uplink, const Parley__V1__NodeMessage *message);
+void pl_uplink_outbox_grew(pl_uplink *uplink);
+void pl_uplink_flush(pl_uplink *uplink);
+void pl_uplink_drop(pl_uplink *uplink); /* unsaid what this turn had to say; connects again */
+
+/* turn.c: durable first, then said */
+void pl_turn_open(pl_node *node);
+void pl_turn_close(pl_node *node);
+/* For steps that must not go on before what they wrote is durable. */
+PL_STATUS pl_turn_flush(pl_node *node);
 
 /* api.c */
 PL_STATUS pl_api_open(pl_node *node);
-void pl_api_job_changed(pl_node *node, const uint8_t *job);
+void pl_api_job_changed(pl_node *node, const uint8_t *job); /* watchers are told by the flush */
+void pl_api_flush(pl_node *node);
 PL_STATUS pl_api_job(pl_node *node, const uint8_t *id, Parley__V1__Job **out);
 
 void pl_api_reply(pl_rpc_call *call, const ProtobufCMessage *message);

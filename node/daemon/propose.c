@@ -275,10 +275,13 @@ static void on_planned(pl_live *live, pl_status status, const Parley__V1__PlanRe
     } else {
         if (live->submit_call != NULL)
             reply_submitted(live);
-        /* The proposer is a party like any other: it plans and decides again on what it signed. */
-        pl_status considered = pl_approve_consider(node, live->id);
+        uint8_t id[PL_JOB_ID_BYTES];
+        memcpy(id, live->id, sizeof id);
+        /* The proposer is a party like any other: its own policy decides, on the plan it has just
+         * made. */
+        pl_status considered = pl_approve_own(live, reply);
         if (!pl_is_ok(considered))
-            pl_step_abort(node, live->id, considered, true);
+            pl_step_abort(node, id, considered, true);
     }
 }
 

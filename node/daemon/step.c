@@ -116,7 +116,7 @@ pl_status pl_step_outbox(pl_node *node, const uint8_t key[16],
     parley__v1__node_message__pack(message, packed);
     pl_status status = pl_jobs_outbox_put(node->jobs, key, pl_view_of(packed, len));
     if (pl_is_ok(status) && node->uplink != NULL)
-        pl_uplink_send_bytes(node->uplink, pl_view_of(packed, len));
+        pl_uplink_outbox_grew(node->uplink);
     free(packed);
     return status;
 }

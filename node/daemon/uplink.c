@@ -19,7 +19,13 @@ struct pl_uplink {
     unsigned retry_ms;
     bool connected; /* Welcome has come */
     bool closing;
+    bool outbox_grew; /* since the last flush */
+    int64_t sent_seq; /* of the outbox, on this connection */
+    pl_buf pending;   /* messages that are not kept, for the end of the turn: length, bytes, ... */
 };
+
+/* More than one turn can have to say. */
+#define PENDING_BYTES_MAX (64u << 20)
 
 static void connect_later(pl_uplink *uplink);
 
@@ -27,13 +33,6 @@ static void connect_later(pl_uplink *uplink);
 
 bool pl_uplink_connected(const pl_uplink *uplink) {
     return uplink != NULL && uplink->connected;
-}
-
-void pl_uplink_send_bytes(pl_uplink *uplink, pl_view packed) {
-    if (uplink->stream == NULL || !uplink->connected)
-        return;
-    pl_status status = pl_rpc_stream_send(uplink->stream, packed);
-    pl_log_status("uplink.send_failed", NULL, status);
 }
 
 static void send_now(pl_uplink *uplink, const Parley__V1__NodeMessage *message) {
@@ -48,9 +47,74 @@ static void send_now(pl_uplink *uplink, const Parley__V1__NodeMessage *message) 
     pl_log_status("uplink.send_failed", NULL, status);
 }
 
+static void send_pending(pl_uplink *uplink) {
+    const uint8_t *at = uplink->pending.data;
+    for (size_t left = uplink->pending.len; left > 0;) {
+        size_t len = pl_get_u32(at);
+        pl_log_status("uplink.send_failed", NULL,
+                      pl_rpc_stream_send(uplink->stream, pl_view_of(at + 4, len)));
+        at += 4 + len;
+        left -= 4 + len;
+    }
+}
+
+static pl_status send_outbox(int64_t seq, pl_view message, void *ctx) {
+    pl_uplink *uplink = ctx;
+    PL_TRY(pl_rpc_stream_send(uplink->stream, message));
+    uplink->sent_seq = seq;
+    return PL_OK;
+}
+
+void pl_uplink_flush(pl_uplink *uplink) {
+    bool open = uplink->stream != NULL && uplink->connected;
+    if (open && uplink->outbox_grew) {
+        uplink->outbox_grew = false;
+        pl_log_status(
+            "uplink.send_failed", NULL,
+            pl_jobs_outbox_each(uplink->node->jobs, uplink->sent_seq, send_outbox, uplink));
+    }
+    if (uplink->pending.failed) {
+        PL_LOG_WARN("uplink.send_failed", {"message", "no memory for this turn's messages"});
+        pl_uplink_drop(uplink);
+        return;
+    }
+    if (open)
+        send_pending(uplink);
+    pl_buf_done(&uplink->pending);
+}
+
+void pl_uplink_drop(pl_uplink *uplink) {
+    pl_buf_done(&uplink->pending);
+    if (uplink->stream != NULL)
+        pl_rpc_stream_close(uplink->stream);
+    uplink->stream = NULL;
+    uplink->connected = false;
+    if (!uplink->closing)
+        connect_later(uplink);
+}
+
+void pl_uplink_outbox_grew(pl_uplink *uplink) {
+    uplink->outbox_grew = true;
+}
+
 void pl_uplink_send(pl_uplink *uplink, const Parley__V1__NodeMessage *message) {
-    if (uplink->stream != NULL && uplink->connected)
-        send_now(uplink, message);
+    size_t len = parley__v1__node_message__get_packed_size(message);
+    if (uplink->stream == NULL || !uplink->connected || uplink->pending.failed)
+        return;
+    if (len > PENDING_BYTES_MAX - uplink->pending.len) {
+        PL_LOG_WARN("uplink.send_failed", {"message", "too much to say in one turn"});
+        return;
+    }
+    uint8_t head[4], *packed;
+    pl_status status = pl_alloc(len + 1, 1, &packed);
+    if (pl_is_ok(status)) {
+        parley__v1__node_message__pack(message, packed);
+        pl_put_u32(head, (uint32_t)len);
+        pl_buf_append(&uplink->pending, head, sizeof head);
+        pl_buf_append(&uplink->pending, packed, len);
+        free(packed);
+    }
+    pl_log_status("uplink.send_failed", NULL, status);
 }
 
 static void send_hello(pl_uplink *uplink) {
@@ -80,11 +144,6 @@ static void send_hello(pl_uplink *uplink) {
 
 /* ---- after Welcome: everything that may not have arrived is said again ---- */
 
-static pl_status resend(pl_view message, void *ctx) {
-    pl_uplink_send_bytes(ctx, message);
-    return PL_OK;
-}
-
 static pl_status retell(const pl_job_record *record, void *ctx) {
     pl_node *node = ctx;
     pl_code code = *record->error_code == 0 ? PL_CODE_OK : pl_code_from_name(record->error_code);
@@ -105,12 +164,13 @@ static pl_status retell(const pl_job_record *record, void *ctx) {
 static pl_status on_welcome(pl_uplink *uplink, const Parley__V1__Welcome *welcome) {
     pl_node *node = uplink->node;
     uplink->connected = true;
+    uplink->outbox_grew = true;
+    uplink->sent_seq = 0;
     uplink->retry_ms = RECONNECT_MS_MIN;
     PL_LOG_INFO("uplink.connected", {"scheduler", pl_config_scheduler_address(node->config)});
     for (size_t i = 0; i < welcome->n_peers; i++)
         pl_log_status("peer.refused", NULL, pl_peer_update(node, welcome->peers[i]));
     pl_propose_retry(node);
-    PL_TRY(pl_jobs_outbox_each(node->jobs, resend, uplink));
     return pl_jobs_each(node->jobs, false, 200, retell, node);
 }
 
@@ -158,14 +218,16 @@ static void on_deliver(pl_uplink *uplink, const Parley__V1__Relay *relay) {
     bool seen = false;
     pl_status status = pl_jobs_was_seen(node->jobs, "message", id, &seen);
     pl_bytes body = {0};
+    /* Seen and handled become durable together, before the acknowledgement goes out. */
+    if (pl_is_ok(status) && !seen)
+        status = pl_jobs_first_sight(node->jobs, "message", id, pl_now());
     if (pl_is_ok(status) && !seen) {
-        status = open_relay(node, relay, &body);
-        if (pl_is_ok(status))
+        pl_status opened = open_relay(node, relay, &body);
+        if (pl_is_ok(opened))
             dispatch(node, relay->from, relay->kind, pl_bytes_view(&body));
         else
-            pl_step_reject(node, NULL, relay->from, "relay.receive", status);
+            pl_step_reject(node, NULL, relay->from, "relay.receive", opened);
         pl_bytes_done(&body);
-        status = pl_jobs_first_sight(node->jobs, "message", id, pl_now());
     }
     if (!pl_is_ok(status)) {
         pl_log_status("relay.failed", NULL, status); /* not acknowledged: it comes again */
@@ -310,7 +372,9 @@ pl_status pl_uplink_open(pl_node *node, pl_uplink **out) {
 }
 
 static void on_timer_closed(uv_handle_t *handle) {
-    free(handle->data);
+    pl_uplink *uplink = handle->data;
+    pl_buf_done(&uplink->pending);
+    free(uplink);
 }
 
 void pl_uplink_close(pl_uplink *uplink) {

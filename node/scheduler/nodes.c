@@ -27,19 +27,59 @@ pl_node_link *pl_scheduler_node(pl_scheduler *s, const char *org) {
 
 /* ---- sending ---- */
 
-static pl_status send_on(pl_rpc_call *call, const Parley__V1__SchedulerMessage *message) {
+/* More than a node's messages of one turn, all that waited for it included. */
+#define PENDING_BYTES_MAX (256u << 20)
+
+static pl_status queue_on(pl_node_link *node, const Parley__V1__SchedulerMessage *message) {
     size_t len = parley__v1__scheduler_message__get_packed_size(message);
-    uint8_t *packed;
+    uint8_t head[4], *packed;
+    if (node->pending.len + len > PENDING_BYTES_MAX)
+        return pl_fail(PL_LIMIT, "too much waits for %s", node->org);
     PL_TRY(pl_alloc(len + 1, 1, &packed));
     parley__v1__scheduler_message__pack(message, packed);
-    pl_status status = pl_rpc_write(call, pl_view_of(packed, len));
+    pl_put_u32(head, (uint32_t)len);
+    pl_buf_append(&node->pending, head, sizeof head);
+    pl_buf_append(&node->pending, packed, len);
     free(packed);
-    return status;
+    return PL_OK;
 }
 
 void pl_scheduler_send(pl_node_link *node, const Parley__V1__SchedulerMessage *message) {
     if (node->call != NULL)
-        pl_log_status("node.send_failed", NULL, send_on(node->call, message));
+        pl_log_status("node.send_failed", NULL, queue_on(node, message));
+}
+
+static void send_pending(pl_node_link *node) {
+    const uint8_t *at = node->pending.data;
+    for (size_t left = node->call == NULL ? 0 : node->pending.len; left > 0;) {
+        size_t len = pl_get_u32(at);
+        pl_log_status("node.send_failed", NULL, pl_rpc_write(node->call, pl_view_of(at + 4, len)));
+        at += 4 + len;
+        left -= 4 + len;
+    }
+}
+
+/* A node whose messages were lost connects again, and both sides say again what was not
+ * acknowledged. */
+static void drop_connection(pl_node_link *node, const char *why) {
+    if (node->call != NULL)
+        pl_rpc_fail(node->call, pl_fail(PL_UNAVAILABLE, "%s", why));
+    node->call = NULL;
+}
+
+void pl_scheduler_flush(pl_scheduler *s) {
+    pl_status status = s->store == NULL ? PL_OK : pl_queue_flush(s->store, false);
+    bool durable = pl_is_ok(status);
+    for (pl_node_link *node = s->nodes; node != NULL; node = node->next) {
+        if (!durable)
+            drop_connection(node, "the scheduler cannot write its queue");
+        else if (node->pending.failed)
+            drop_connection(node, "the scheduler is out of memory");
+        else
+            send_pending(node);
+        pl_buf_done(&node->pending);
+    }
+    pl_log_status("queue.write_failed", NULL, status);
 }
 
 static void send_stored(pl_node_link *node, ProtobufCBinaryData id) {
@@ -202,6 +242,7 @@ static pl_status on_hello(connection *c, const Parley__V1__Hello *hello) {
     PL_TRY(remember(node, hello));
     pl_rpc_call *before = node->call;
     node->call = c->call;
+    pl_buf_done(&node->pending); /* of the connection before */
     node->since = (int64_t)time(NULL);
     strcpy(c->org, node->org);
     if (before != NULL)

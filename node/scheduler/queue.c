@@ -20,11 +20,17 @@ pl_status pl_queue_store_open(const char *path, pl_queue_store **out) {
     pl_queue_store *store;
     PL_TRY(pl_alloc(1, sizeof *store, &store));
     pl_status status = pl_db_open(path, migrations, 1, &store->db);
-    if (pl_is_ok(status))
-        *out = store;
-    else
+    if (!pl_is_ok(status)) {
         free(store);
-    return status;
+        return status;
+    }
+    pl_db_group(store->db);
+    *out = store;
+    return PL_OK;
+}
+
+pl_status pl_queue_flush(pl_queue_store *store, bool all) {
+    return pl_db_flush(store->db, all);
 }
 
 void pl_queue_store_close(pl_queue_store *store) {
@@ -35,12 +41,14 @@ void pl_queue_store_close(pl_queue_store *store) {
 }
 
 /* Runs a statement with one text or blob or none, and gives the first column of its row. */
-static pl_status query_number(pl_queue_store *store, const char *sql, const char *text,
+static pl_status query_number(pl_queue_store *store, const char *sql, bool lazy, const char *text,
                               pl_view blob, int64_t *out) {
     pl_stmt *stmt;
     bool has_row = false;
     *out = 0;
     PL_TRY(pl_stmt_prepare(store->db, sql, &stmt));
+    if (lazy)
+        pl_stmt_lazy(stmt);
     pl_status status = PL_OK;
     if (text != NULL)
         status = pl_stmt_bind_text(stmt, 1, text);
@@ -85,11 +93,11 @@ pl_status pl_queue_put_job(pl_queue_store *store, const char *proposer,
                            const Parley__V1__Enqueue *enqueue) {
     static const pl_view none = {0};
     int64_t n;
-    PL_TRY(query_number(store, "SELECT count(*) FROM job WHERE id = ?", NULL,
+    PL_TRY(query_number(store, "SELECT count(*) FROM job WHERE id = ?", false, NULL,
                         pl_view_of(enqueue->job_id.data, enqueue->job_id.len), &n));
     if (n != 0)
         return pl_fail(PL_ALREADY_EXISTS, "the job is in the queue already, or has ended");
-    PL_TRY(query_number(store, "SELECT count(*) FROM job WHERE ended = 0 AND proposer = ?",
+    PL_TRY(query_number(store, "SELECT count(*) FROM job WHERE ended = 0 AND proposer = ?", false,
                         proposer, none, &n));
     if (n >= PL_QUEUE_JOBS_PER_ORG_MAX)
         return pl_fail(PL_LIMIT, "%s has %d jobs in the queue, its quota", proposer,
@@ -181,7 +189,7 @@ pl_status pl_queue_put_message(pl_queue_store *store, const Parley__V1__Relay *r
         return pl_fail(PL_LIMIT, "relay: body has %zu bytes, at most %u are relayed",
                        relay->body.len, PL_QUEUE_BODY_BYTES_MAX);
     PL_TRY(query_number(store, "SELECT ifnull(sum(length(body)), 0) FROM message WHERE sender = ?",
-                        relay->from, none, &bytes));
+                        false, relay->from, none, &bytes));
     if (bytes + (int64_t)relay->body.len > PL_QUEUE_BYTES_PER_ORG_MAX)
         return pl_fail(PL_LIMIT, "messages of %s that wait for their receivers fill its quota",
                        relay->from);
@@ -190,8 +198,9 @@ pl_status pl_queue_put_message(pl_queue_store *store, const Parley__V1__Relay *r
 
 pl_status pl_queue_ack(pl_queue_store *store, const char *org, pl_view message_id) {
     int64_t ignored;
-    return query_number(store, "DELETE FROM message WHERE receiver = ? AND id = ?", org, message_id,
-                        &ignored);
+    /* Lost in a crash, the message is delivered again, and its receiver knows that it saw it. */
+    return query_number(store, "DELETE FROM message WHERE receiver = ? AND id = ?", true, org,
+                        message_id, &ignored);
 }
 
 pl_status pl_queue_each_message(pl_queue_store *store, const char *to,

@@ -14,6 +14,8 @@ typedef struct pl_queue_store pl_queue_store;
 
 PL_STATUS pl_queue_store_open(const char *path, pl_queue_store **out);
 void pl_queue_store_close(pl_queue_store *store);
+/* What was changed since the last flush becomes durable, all of it or nothing. */
+PL_STATUS pl_queue_flush(pl_queue_store *store, bool all); /* all: acknowledgements too */
 
 /* pl_queue_put_job: ALREADY_EXISTS for one that is there or has ended; LIMIT: quota of the
  * proposer. */

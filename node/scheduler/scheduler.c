@@ -60,7 +60,13 @@ out:
     return status;
 }
 
+static void on_turn(uv_prepare_t *handle) {
+    pl_scheduler_flush(handle->data);
+}
+
 static void on_tick(uv_timer_t *timer) {
+    pl_scheduler *s = timer->data;
+    pl_log_status("queue.write_failed", NULL, pl_queue_flush(s->store, true));
     pl_gang_look(timer->data);
 }
 
@@ -91,7 +97,9 @@ pl_status pl_scheduler_open(uv_loop_t *loop, const pl_scheduler_params *params,
     uv_timer_init(loop, &s->tick);
     uv_signal_init(loop, &s->on_term);
     uv_signal_init(loop, &s->on_int);
-    s->tick.data = s->on_term.data = s->on_int.data = s;
+    uv_prepare_init(loop, &s->turn);
+    s->turn.data = s->tick.data = s->on_term.data = s->on_int.data = s;
+    uv_prepare_start(&s->turn, on_turn);
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
     uv_signal_start(&s->on_term, on_signal, SIGTERM);
     uv_signal_start(&s->on_int, on_signal, SIGINT);
@@ -105,6 +113,8 @@ void pl_scheduler_stop(pl_scheduler *s) {
     s->stopping = true;
     if (s->server != NULL)
         pl_rpc_server_stop(s->server);
+    pl_scheduler_flush(s);
+    uv_close((uv_handle_t *)&s->turn, NULL);
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->on_term, NULL);
     uv_close((uv_handle_t *)&s->on_int, NULL);
@@ -118,6 +128,7 @@ void pl_scheduler_free(pl_scheduler *s) {
         pl_node_link *node = s->nodes;
         s->nodes = node->next;
         pl_bytes_done(&node->descriptor);
+        pl_buf_done(&node->pending);
         for (size_t i = 0; i < node->n_datasets; i++)
             pl_bytes_done(&node->datasets[i]);
         free(node->datasets);

@@ -24,6 +24,7 @@ typedef struct pl_node_link {
     struct pl_node_link *next;
     char org[64];
     pl_rpc_call *call; /* NULL: offline */
+    pl_buf pending;    /* to be sent at the end of the turn: length, bytes, ... */
     int64_t since;
     pl_bytes descriptor;
     pl_bytes *datasets;
@@ -61,6 +62,7 @@ typedef struct pl_scheduler {
     pl_node_link *nodes;
     pl_queued_job *jobs;
     uv_timer_t tick;
+    uv_prepare_t turn;
     uv_signal_t on_term, on_int;
     char address[128];
     bool stopping;
@@ -77,7 +79,9 @@ void pl_scheduler_free(pl_scheduler *scheduler); /* after the loop has run empty
 /* nodes.c: connections and messages */
 void pl_scheduler_connect(pl_rpc_call *call, pl_view request, void *ctx);
 pl_node_link *pl_scheduler_node(pl_scheduler *scheduler, const char *org); /* NULL: never seen */
+/* Queues a message: it is sent at the end of the turn, after what the turn wrote is durable. */
 void pl_scheduler_send(pl_node_link *node, const Parley__V1__SchedulerMessage *message);
+void pl_scheduler_flush(pl_scheduler *scheduler);
 
 /* gang.c: jobs */
 PL_STATUS pl_gang_enqueue(pl_scheduler *scheduler, const char *org,

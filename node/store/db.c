@@ -11,11 +11,13 @@ struct pl_db {
     char *path;
     unsigned depth; /* of open begins */
     bool rolled_back;
+    bool grouping, group_open, group_due;
 };
 
 struct pl_stmt {
     pl_db *db;
     sqlite3_stmt *handle;
+    bool lazy;
 };
 
 static pl_status db_fail(const pl_db *db, const char *what) {
@@ -41,7 +43,7 @@ pl_status pl_db_exec(pl_db *db, const char *sql) {
 /* ---- opening ---- */
 
 static pl_status migrate(pl_db *db, const char *const *migrations, size_t n) {
-    pl_stmt *stmt;
+    pl_stmt *stmt = NULL;
     bool has_row = false;
     PL_TRY(pl_stmt_prepare(db, "PRAGMA user_version", &stmt));
     pl_status status = pl_stmt_step(stmt, &has_row);
@@ -100,6 +102,8 @@ pl_status pl_db_open(const char *path, const char *const *migrations, size_t n_m
 void pl_db_close(pl_db *db) {
     if (db == NULL)
         return;
+    if (db->handle != NULL && db->group_open)
+        sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL); /* nobody is left to be told */
     sqlite3_close_v2(db->handle);
     free(db->path);
     free(db);
@@ -107,9 +111,45 @@ void pl_db_close(pl_db *db) {
 
 /* ---- transactions ---- */
 
+static pl_status commit_now(pl_db *db) {
+    pl_status status = pl_db_exec(db, "COMMIT");
+    if (!pl_is_ok(status) && sqlite3_get_autocommit(db->handle) == 0)
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+void pl_db_group(pl_db *db) {
+    db->grouping = true;
+}
+
+pl_status pl_db_flush(pl_db *db, bool all) {
+    if (!db->group_open || db->depth > 0 || !(all || db->group_due))
+        return PL_OK;
+    db->group_open = db->group_due = false;
+    if (sqlite3_get_autocommit(db->handle) != 0)
+        return pl_fail(PL_IO, "the database %s has undone a group of changes", db->path);
+    return commit_now(db);
+}
+
+/* A statement that writes, outside a begin, opens the group. */
+static pl_status group_join(pl_stmt *stmt) {
+    pl_db *db = stmt->db;
+    if (!db->grouping || db->depth > 0 || sqlite3_stmt_readonly(stmt->handle) != 0)
+        return PL_OK;
+    if (!db->group_open)
+        PL_TRY(pl_db_exec(db, "BEGIN IMMEDIATE"));
+    db->group_open = true;
+    db->group_due |= !stmt->lazy;
+    return PL_OK;
+}
+
+void pl_stmt_lazy(pl_stmt *stmt) {
+    stmt->lazy = true;
+}
+
 pl_status pl_db_begin(pl_db *db) {
     if (db->depth == 0) {
-        PL_TRY(pl_db_exec(db, "BEGIN IMMEDIATE"));
+        PL_TRY(pl_db_exec(db, db->group_open ? "SAVEPOINT step" : "BEGIN IMMEDIATE"));
         db->rolled_back = false;
     }
     db->depth++;
@@ -123,18 +163,26 @@ pl_status pl_db_commit(pl_db *db) {
         return pl_fail(PL_FAILED_PRECONDITION, "a part of the transaction in %s failed", db->path);
     if (db->depth > 0)
         return PL_OK;
-    pl_status status = pl_db_exec(db, "COMMIT");
-    if (!pl_is_ok(status) && sqlite3_get_autocommit(db->handle) == 0)
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    return status;
+    if (!db->group_open)
+        return commit_now(db);
+    PL_TRY(pl_db_exec(db, "RELEASE step"));
+    return pl_db_flush(db, true);
+}
+
+/* Undoes what came after the outermost begin. */
+static void undo(pl_db *db) {
+    if (sqlite3_get_autocommit(db->handle) != 0)
+        return; /* SQLite has already undone everything */
+    sqlite3_exec(db->handle, db->group_open ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL,
+                 NULL, NULL);
 }
 
 void pl_db_rollback(pl_db *db) {
     if (db->depth == 0)
         return;
     db->depth--;
-    if (!db->rolled_back && sqlite3_get_autocommit(db->handle) == 0)
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    if (!db->rolled_back)
+        undo(db);
     db->rolled_back = db->depth > 0;
 }
 
@@ -171,6 +219,8 @@ pl_status pl_stmt_bind_blob(pl_stmt *stmt, int i, pl_view blob) {
 }
 
 pl_status pl_stmt_step(pl_stmt *stmt, bool *out_has_row) {
+    *out_has_row = false;
+    PL_TRY(group_join(stmt));
     int code = sqlite3_step(stmt->handle);
     *out_has_row = code == SQLITE_ROW;
     return code == SQLITE_ROW || code == SQLITE_DONE ? PL_OK : db_fail(stmt->db, "run a statement");

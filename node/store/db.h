@@ -1,6 +1,6 @@
 /* Store: a thin wrapper over SQLite. Files are 0600, WAL, synced at every commit
- * (synchronous=FULL): what a commit returned for survives a crash. Errors name the file and what
- * was attempted, never a value. One thread per handle. */
+ * (synchronous=FULL): what a commit or a flush returned for survives a crash. Errors name the file
+ * and what was attempted, never a value. One thread per handle. */
 #ifndef PL_NODE_STORE_DB_H
 #define PL_NODE_STORE_DB_H
 
@@ -16,10 +16,20 @@ PL_STATUS pl_db_open(const char *path, const char *const *migrations, size_t n_m
 void pl_db_close(pl_db *db);
 
 PL_STATUS pl_db_exec(pl_db *db, const char *sql);
-PL_STATUS pl_db_begin(pl_db *db); /* nests: only the outermost pair counts */
+/* Begins nest: only the outermost pair counts. */
+PL_STATUS pl_db_begin(pl_db *db);
 PL_STATUS pl_db_commit(pl_db *db);
-void pl_db_rollback(
-    pl_db *db); /* of the whole transaction; outer commits then fail with FAILED_PRECONDITION */
+void pl_db_rollback(pl_db *db); /* of the whole transaction, not of a group before it; outer commits
+                                   then fail with FAILED_PRECONDITION */
+
+/* Grouping, off unless asked for: a statement that writes outside a begin joins a group, which
+ * becomes durable, all of it or nothing, at the next flush or outermost commit. For programs with a
+ * loop that flush once a turn, before anything is sent. A group of nothing but lazy statements
+ * waits for one that is not, or for all = true: their loss in a crash costs nothing but repetition.
+ */
+void pl_db_group(pl_db *db);
+void pl_stmt_lazy(pl_stmt *stmt);
+PL_STATUS pl_db_flush(pl_db *db, bool all); /* failure: the whole group is undone */
 
 /* Parameters count from 1, columns from 0. Bound text and blobs are copied; what columns give is
  * borrowed until the next step. */
