@@ -32,8 +32,8 @@ typedef struct pl_command {
 } pl_command;
 
 /* The command groups; each ends with {0}. */
-extern const pl_command pl_query_commands[], pl_job_commands[], pl_approval_commands[],
-    pl_view_commands[], pl_admin_commands[];
+extern const pl_command pl_query_commands[], pl_train_commands[], pl_job_commands[],
+    pl_approval_commands[], pl_view_commands[], pl_admin_commands[];
 
 /* ---- arguments: take an option's value ("--purpose", "P") or a flag out of the words ---- */
 const char *pl_cli_option(pl_cli *cli, const char *name); /* NULL: not given */
@@ -57,6 +57,16 @@ PL_STATUS pl_cli_stream(const pl_cli *cli, const char *role, const char *method,
 PL_STATUS pl_cli_job_call(const pl_cli *cli, const char *role, const char *method, const char *job,
                           const ProtobufCMessageDescriptor *reply_type, void *out_reply);
 
+/* ---- jobs: what query, bench and train share (query.c) ---- */
+/* pl_cli_read_text reads a task's text, at most 8 KiB, from a file or "-". */
+PL_STATUS pl_cli_read_text(const char *path, char **out);
+PL_STATUS pl_cli_explain(const pl_cli *cli, const Parley__V1__SubmitRequest *request);
+PL_STATUS pl_cli_submit(const pl_cli *cli, const Parley__V1__SubmitRequest *request,
+                        char out_job[64]);
+/* pl_cli_watch shows progress on a terminal until the job ends; its failure is the job's. An
+ * interruption cancels the job. */
+PL_STATUS pl_cli_watch(const pl_cli *cli, const char *job_id);
+
 /* ---- output ---- */
 typedef enum pl_format { PL_FORMAT_TABLE, PL_FORMAT_CSV, PL_FORMAT_JSON } pl_format;
 PL_STATUS pl_cli_format(const char *name, pl_format *out);
@@ -72,6 +82,8 @@ void pl_table_print(const pl_table *table);
 void pl_table_free(pl_table *table);
 
 void pl_result_print(const Parley__V1__ResultTable *result, pl_format format);
+json_t *pl_train_model_json(const Parley__V1__TrainResult *result);
+json_t *pl_train_metrics_json(const Parley__V1__TrainResult *result);
 json_t *pl_job_json(const Parley__V1__Job *job);
 void pl_job_print(const Parley__V1__Job *job);
 

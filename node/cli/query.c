@@ -20,7 +20,7 @@ static void on_interrupt(int number) {
 
 /* ---- the task ---- */
 
-static pl_status read_text(const char *path, char **out) {
+pl_status pl_cli_read_text(const char *path, char **out) {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (file == NULL)
         return pl_fail(PL_IO, "cannot open %s: %s", path, strerror(errno));
@@ -60,7 +60,8 @@ static pl_status read_request(pl_cli *cli, const char *kind, const char *usage,
     PL_TRY(pl_strdup(kind, &task->kind));
     PL_TRY(pl_strdup(purpose == NULL ? "" : purpose, &task->purpose));
     PL_TRY(pl_strdup(protocol == NULL ? "rep3" : protocol, &task->protocol));
-    return file == NULL ? pl_strdup(cli->argv[0], &task->text) : read_text(file, &task->text);
+    return file == NULL ? pl_strdup(cli->argv[0], &task->text)
+                        : pl_cli_read_text(file, &task->text);
 }
 
 /* ---- watching ---- */
@@ -114,7 +115,7 @@ static pl_status cancel(const pl_cli *cli, const char *job) {
     return status;
 }
 
-static pl_status watch(const pl_cli *cli, const char *job_id) {
+pl_status pl_cli_watch(const pl_cli *cli, const char *job_id) {
     watching w = {.cli = cli, .terminal = isatty(STDERR_FILENO) == 1 && !cli->json};
     Parley__V1__JobRef ref = PARLEY__V1__JOB_REF__INIT;
     ref.job_id = (char *)(uintptr_t)job_id;
@@ -165,7 +166,7 @@ static bool receives(const Parley__V1__Task *task, const pl_cli *cli) {
 
 /* ---- commands ---- */
 
-static pl_status explain(const pl_cli *cli, const Parley__V1__SubmitRequest *request) {
+pl_status pl_cli_explain(const pl_cli *cli, const Parley__V1__SubmitRequest *request) {
     Parley__V1__ExplainReply *reply = NULL;
     PL_TRY(pl_cli_call(cli, "analyst", "Explain", &request->base,
                        &parley__v1__explain_reply__descriptor, &reply));
@@ -177,19 +178,25 @@ static pl_status explain(const pl_cli *cli, const Parley__V1__SubmitRequest *req
     return PL_OK;
 }
 
-static pl_status submit(const pl_cli *cli, const Parley__V1__SubmitRequest *request, bool detach,
-                        pl_format format) {
+pl_status pl_cli_submit(const pl_cli *cli, const Parley__V1__SubmitRequest *request,
+                        char out_job[64]) {
     Parley__V1__SubmitReply *reply = NULL;
     PL_TRY(pl_cli_call(cli, "analyst", "Submit", &request->base,
                        &parley__v1__submit_reply__descriptor, &reply));
-    char job_id[64];
-    snprintf(job_id, sizeof job_id, "%s", reply->job_id);
+    snprintf(out_job, 64, "%s", reply->job_id);
     parley__v1__submit_reply__free_unpacked(reply, NULL);
+    return PL_OK;
+}
+
+static pl_status submit(const pl_cli *cli, const Parley__V1__SubmitRequest *request, bool detach,
+                        pl_format format) {
+    char job_id[64];
+    PL_TRY(pl_cli_submit(cli, request, job_id));
     if (detach) {
         printf("%s\n", job_id);
         return PL_OK;
     }
-    PL_TRY(watch(cli, job_id));
+    PL_TRY(pl_cli_watch(cli, job_id));
     pl_status status = fetch(cli, job_id, format);
     if (!receives(request->task, cli) && pl_status_code(status) == PL_FAILED_PRECONDITION) {
         pl_status_done(&status); /* the result went to others */
@@ -211,7 +218,8 @@ static pl_status run_kind(pl_cli *cli, const char *kind, const char *usage) {
     if (pl_is_ok(status))
         status = read_request(cli, kind, usage, &request);
     if (pl_is_ok(status))
-        status = explain_only ? explain(cli, &request) : submit(cli, &request, detach, format);
+        status =
+            explain_only ? pl_cli_explain(cli, &request) : submit(cli, &request, detach, format);
     parley__v1__task__free_unpacked(task, NULL);
     return status;
 }

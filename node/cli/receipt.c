@@ -82,23 +82,52 @@ static pl_status open_manifest(const Parley__V1__ReceiptReply *file, const char 
     return status;
 }
 
-static pl_status verify(const Parley__V1__ReceiptReply *file, const char *manifest_path,
-                        bool json) {
+static pl_status check(const Parley__V1__ReceiptReply *file, const char *manifest_path,
+                       pl_receipt_verdict *out) {
     pl_manifest *manifest = NULL;
     pl_view *descriptors = NULL;
-    pl_receipt_verdict verdict = {0};
     pl_status status;
     PL_CHECK(status, open_manifest(file, manifest_path, &manifest));
     PL_CHECK(status, pl_alloc(file->n_descriptors, sizeof *descriptors, &descriptors));
     for (size_t i = 0; i < file->n_descriptors; i++)
         descriptors[i] = pl_view_of(file->descriptors[i].data, file->descriptors[i].len);
     PL_CHECK(status, pl_receipt_verify(pl_view_of(file->receipt.data, file->receipt.len), manifest,
-                                       descriptors, file->n_descriptors, &verdict));
-    status = report(&verdict, json);
+                                       descriptors, file->n_descriptors, out));
 out:
-    pl_receipt_verdict_done(&verdict);
     free(descriptors);
     pl_manifest_free(manifest);
+    return status;
+}
+
+static pl_status verify(const Parley__V1__ReceiptReply *file, const char *manifest_path,
+                        bool json) {
+    pl_receipt_verdict verdict = {0};
+    pl_status status = check(file, manifest_path, &verdict);
+    if (pl_is_ok(status))
+        status = report(&verdict, json);
+    pl_receipt_verdict_done(&verdict);
+    return status;
+}
+
+pl_status pl_cli_receipt_json(const Parley__V1__ReceiptReply *file, json_t **out) {
+    pl_receipt_verdict verdict = {0};
+    char job[65] = "", *hex = NULL;
+    size_t len = parley__v1__receipt_reply__get_packed_size(file);
+    uint8_t *packed = NULL;
+    pl_status status;
+    PL_CHECK(status, check(file, NULL, &verdict));
+    PL_CHECK(status, pl_alloc(len + 1, 1, &packed));
+    PL_CHECK(status, pl_alloc(2 * len + 1, 1, &hex));
+    parley__v1__receipt_reply__pack(file, packed);
+    pl_hex_encode(pl_view_of(packed, len), hex);
+    if (verdict.receipt->job_id.len <= 32)
+        pl_hex_encode(pl_view_of(verdict.receipt->job_id.data, verdict.receipt->job_id.len), job);
+    *out = verdict_json(&verdict, job);
+    json_object_set_new(*out, "file", json_string(hex));
+out:
+    free(hex);
+    free(packed);
+    pl_receipt_verdict_done(&verdict);
     return status;
 }
 

@@ -81,9 +81,14 @@ static void print_json(const Parley__V1__ResultTable *r) {
                                            : json_string(r->rows[i]->cells[k]->text));
         json_array_append_new(rows, row);
     }
-    pl_cli_print_json(json_pack("{s:o, s:o, s:I, s:I, s:s}", "columns", columns, "rows", rows,
-                                "cells_withheld", (json_int_t)r->cells_withheld, "cells",
-                                (json_int_t)r->cells, "note", r->note));
+    json_t *result =
+        json_pack("{s:o, s:o, s:I, s:I, s:s}", "columns", columns, "rows", rows, "cells_withheld",
+                  (json_int_t)r->cells_withheld, "cells", (json_int_t)r->cells, "note", r->note);
+    if (r->train != NULL) {
+        json_object_set_new(result, "model", pl_train_model_json(r->train));
+        json_object_set_new(result, "metrics", pl_train_metrics_json(r->train));
+    }
+    pl_cli_print_json(result);
 }
 
 void pl_result_print(const Parley__V1__ResultTable *result, pl_format format) {

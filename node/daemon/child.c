@@ -164,6 +164,11 @@ pl_status pl_child_pass(pl_child *child, int fd, pl_view preamble) {
     return status;
 }
 
+void pl_child_extend(pl_child *child, unsigned deadline_ms) {
+    if (!child->exited)
+        uv_timer_start(&child->timer, on_deadline, deadline_ms, 0);
+}
+
 void pl_child_kill(pl_child *child) {
     if (!child->exited)
         uv_process_kill(&child->process, SIGKILL);
@@ -227,8 +232,8 @@ static pl_status session_sockets_open(session_sockets *out) {
 
 static pl_status spawn(uv_loop_t *loop, pl_child *child, const pl_child_params *params,
                        session_sockets *sockets) {
-    uv_stdio_container_t stdio[5];
-    for (int i = 0; i < 5; i++)
+    uv_stdio_container_t stdio[6];
+    for (int i = 0; i < 6; i++)
         stdio[i].flags = UV_IGNORE;
     stdio[2].flags = UV_INHERIT_FD;
     stdio[2].data.fd = 2;
@@ -249,6 +254,10 @@ static pl_status spawn(uv_loop_t *loop, pl_child *child, const pl_child_params *
             stdio[3].data.fd = params->source_fd;
             n_stdio = 4;
         }
+    }
+    if (params->kept_fd > 0) {
+        stdio[n_stdio].flags = UV_INHERIT_FD;
+        stdio[n_stdio++].data.fd = params->kept_fd;
     }
     char *arguments[] = {(char *)params->program, (char *)params->mode, NULL};
     static char texts[N_ALLOWED][ENVIRONMENT_BYTES];
@@ -326,10 +335,4 @@ out:
     if (params->source_fd >= 0)
         close(params->source_fd);
     return status;
-}
-
-void pl_child_adopt(pl_child *child, const pl_child_callbacks *callbacks, unsigned deadline_ms) {
-    child->callbacks = *callbacks;
-    if (deadline_ms != 0)
-        uv_timer_start(&child->timer, on_deadline, deadline_ms, 0);
 }

@@ -26,20 +26,22 @@ typedef struct pl_child_params {
     int source_fd;       /* mode source: becomes descriptor 3; closed here. -1: none */
     bool session; /* descriptors 3 (control) and 4 (passed connections) instead of stdin and stdout
                    */
+    int kept_fd;  /* becomes descriptor 4 of a source child, 5 of a session: the two ends of one
+                     socket pair; borrowed. 0: none */
     unsigned deadline_ms; /* 0: none */
 } pl_child_params;
 
 PL_STATUS pl_child_start(uv_loop_t *loop, const pl_child_params *params,
                          const pl_child_callbacks *callbacks, pl_child **out);
 
-/* pl_child_adopt hands a child that was started earlier to its user: as if it were started now. */
-void pl_child_adopt(pl_child *child, const pl_child_callbacks *callbacks, unsigned deadline_ms);
-
 /* pl_child_send queues one framed message; it is copied, and wiped once written. */
 PL_STATUS pl_child_send(pl_child *child, pl_view message);
 
 /* pl_child_pass hands a connection to a session child; fd is closed here in any case. */
 PL_STATUS pl_child_pass(pl_child *child, int fd, pl_view preamble);
+
+/* pl_child_extend sets the deadline anew, counted from now. */
+void pl_child_extend(pl_child *child, unsigned deadline_ms);
 
 /* pl_child_kill ends it now; on_end still comes. */
 void pl_child_kill(pl_child *child);

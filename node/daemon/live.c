@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- jobs in memory ---- */
 
@@ -46,6 +47,9 @@ void pl_live_drop_reservation(pl_live *live) {
     if (live->source != NULL)
         pl_child_forget(live->source);
     live->source = NULL;
+    if (live->kept_fd > 0)
+        close(live->kept_fd);
+    live->kept_fd = 0;
 }
 
 void pl_live_forget(pl_live *live) {

@@ -22,7 +22,6 @@
 #include "node/daemon/child.h"
 #include "node/daemon/jobs.h"
 #include "node/daemon/port.h"
-#include "node/daemon/spare.h"
 #include "node/log/log.h"
 #include "node/policy/policy.h"
 #include "node/rpc/rpc.h"
@@ -36,7 +35,9 @@
 #define PL_TEXT_BYTES_MAX 8192
 #define PL_RESERVATION_SECONDS 60
 #define PL_CLOCK_SKEW_SECONDS 120
-#define PL_PLAN_MS 10000    /* a planning child's time */
+#define PL_PLAN_MS 10000 /* a planning child's time */
+#define PL_KEPT_MS                                                                                 \
+    ((PL_RESERVATION_SECONDS + 60) * 1000) /* a source child that waits for its session */
 #define PL_SOURCE_MS 600000 /* a source child's time: bounded by the job's own deadline too */
 
 typedef struct pl_node pl_node;
@@ -69,6 +70,7 @@ typedef struct pl_live {
     uint8_t commitment[32];
     int64_t reserved_until;
     Parley__V1__SourceReply *inputs;
+    int kept_fd; /* the worker's end of the link to a source child that stays; 0: none */
 
     /* the session */
     uint8_t session_id[16], charter_digest[32];
@@ -117,7 +119,6 @@ struct pl_node {
     uv_signal_t on_term, on_int;
     int64_t started_at;
     char worker_path[1024];
-    pl_spares *spares;
     char endpoint[80]; /* of the session port, as bound */
     bool stopping;
 };

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- own inputs ---- */
@@ -47,14 +48,6 @@ static pl_status pack_source_request(pl_node *node, const pl_dataset_config *dat
     return PL_OK;
 }
 
-static void on_source_message(pl_child *child, pl_view message, void *ctx) {
-    (void)child;
-    pl_live *live = ctx;
-    if (live->inputs != NULL)
-        return;
-    live->inputs = parley__v1__source_reply__unpack(NULL, message.len, message.data);
-}
-
 static pl_status finish_reservation(pl_live *live);
 
 static void reserve_failed(pl_live *live, pl_status why) {
@@ -70,12 +63,30 @@ static void reserve_failed(pl_live *live, pl_status why) {
         pl_step_abort(node, id, why, true);
 }
 
+/* A child that keeps its rows for the session does not end: its word completes the reservation. */
+static void on_source_message(pl_child *child, pl_view message, void *ctx) {
+    pl_live *live = ctx;
+    if (live->inputs != NULL)
+        return;
+    live->inputs = parley__v1__source_reply__unpack(NULL, message.len, message.data);
+    if (live->inputs == NULL || !live->inputs->keeps)
+        return;
+    pl_child_extend(child, PL_KEPT_MS);
+    pl_status status = finish_reservation(live);
+    if (!pl_is_ok(status))
+        reserve_failed(live, status);
+}
+
 static void on_source_end(pl_child *child, pl_status why, void *ctx) {
     (void)child;
     pl_live *live = ctx;
     live->source = NULL;
+    if (live->worker != NULL) /* it stayed, and the worker sees for itself that it has ended */
+        return;
     pl_status status = PL_OK;
-    if (!pl_is_ok(why))
+    if (pl_is_ok(why) && live->inputs != NULL && live->inputs->keeps)
+        status = pl_fail(PL_INTERNAL, "the child that keeps this node's rows has ended");
+    else if (!pl_is_ok(why))
         status = pl_wrap(pl_status_dup(why), "cannot read the dataset");
     else if (live->inputs == NULL)
         status = pl_fail(PL_INTERNAL, "the source child gave no inputs");
@@ -103,12 +114,21 @@ static pl_status start_source(pl_live *live, const char *name, Parley__V1__Plan 
         close(fd);
         return status;
     }
+    int kept[2] = {0, 0};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, kept) != 0) {
+        close(fd);
+        pl_bytes_done(&request);
+        return pl_fail(PL_LIMIT, "no socket pair for a source child");
+    }
     pl_child_params params = {.program = node->worker_path,
                               .mode = "source",
                               .source_fd = fd,
+                              .kept_fd = kept[1],
                               .deadline_ms = PL_SOURCE_MS};
     pl_child_callbacks callbacks = {on_source_message, on_source_end, live};
+    live->kept_fd = kept[0];
     status = pl_child_start(node->loop, &params, &callbacks, &live->source);
+    close(kept[1]);
     if (pl_is_ok(status))
         status = pl_child_send(live->source, pl_bytes_view(&request));
     pl_bytes_done(&request);

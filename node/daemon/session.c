@@ -176,10 +176,22 @@ static void on_end(pl_child *child, pl_status why, void *ctx) {
 
 pl_status pl_session_start(pl_live *live, const Parley__V1__SessionStart *start) {
     pl_node *node = live->node;
-    /* The worker keeps the deadline; this is for one that hangs. */
-    unsigned deadline_ms = start->deadline_ms + 5000;
+    pl_child_params params = {
+        .program = node->worker_path,
+        .mode = "session",
+        .source_fd = -1,
+        .session = true,
+        .kept_fd = live->kept_fd,
+        .deadline_ms = start->deadline_ms +
+                       5000, /* the worker keeps the deadline; this is for one that hangs */
+    };
     pl_child_callbacks callbacks = {on_message, on_end, live};
-    PL_TRY(pl_spares_take(node->spares, PL_SPARE_SESSION, deadline_ms, &callbacks, &live->worker));
+    PL_TRY(pl_child_start(node->loop, &params, &callbacks, &live->worker));
+    if (live->kept_fd > 0)
+        close(live->kept_fd); /* the worker has it: the source child notices when it ends */
+    live->kept_fd = 0;
+    if (live->source != NULL)
+        pl_child_extend(live->source, params.deadline_ms);
     Parley__V1__SessionControl control = PARLEY__V1__SESSION_CONTROL__INIT;
     control.kind_case = PARLEY__V1__SESSION_CONTROL__KIND_START;
     control.start = (Parley__V1__SessionStart *)(uintptr_t)start;

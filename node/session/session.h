@@ -2,8 +2,8 @@
  * never asks which kind it runs: it plans, explains, loads and runs through pl_session_kind.
  *
  * The functions run in different processes: plan and explain in the sandboxed planning child, load
- * in the source child (it alone sees rows), run in the session's worker. None of them reads a
- * clock, a file or the environment. */
+ * (or keep and serve) in the source child (it alone sees rows), run in the session's worker. None
+ * of them reads a clock, a file or the environment. */
 #ifndef PL_SESSION_SESSION_H
 #define PL_SESSION_SESSION_H
 
@@ -27,6 +27,8 @@ typedef struct pl_plan_context {
     const char *proposer; /* organisation */
 } pl_plan_context;
 
+typedef struct pl_kept pl_kept; /* what a source child keeps for a session: the kind's own */
+
 typedef struct pl_session_run pl_session_run;
 struct pl_session_run {
     pl_party *party;
@@ -41,6 +43,11 @@ struct pl_session_run {
     /* Called by the kind exactly once, before the first pl_open: makes OPENING durable and
      * exchanges ready. */
     pl_status (*agree_opening)(pl_session_run *run);
+    /* Puts a question to this party's own source child and waits for what its serve answers; an
+     * owner of a kind with keep only. */
+    pl_status (*ask)(pl_session_run *run, pl_view request, pl_bytes *out_body);
+    /* Tells how far the session is, for people; round counts from 1. NULL: nobody listens. */
+    pl_status (*progress)(pl_session_run *run, uint32_t round, const char *what);
     void *ctx;                            /* the caller's */
     Parley__V1__ResultTable **out_result; /* written at recipients only; the caller frees it */
 };
@@ -63,7 +70,8 @@ typedef struct pl_session_kind {
     /* load computes one owner's inputs in the clear from its source (fd: borrowed). out is an
      * initialised message; its vectors, rows and version are filled on success. query: one vector
      * of n_cells elements per moment, in the order of QueryPlan.moments; ring 64: 8 bytes each,
-     * ring 128: 16 bytes, little-endian two's complement. bench: no inputs: UNSUPPORTED. */
+     * ring 128: 16 bytes, little-endian two's complement. bench: no inputs: UNSUPPORTED. NULL: the
+     * kind has keep instead. */
     pl_status (*load)(const Parley__V1__SourceRequest *request, int fd,
                       Parley__V1__SourceReply *out);
 
@@ -71,10 +79,19 @@ typedef struct pl_session_kind {
      * Errors: PEER_LOST, TIMEOUT, PROTOCOL (the session is dead afterwards); INVALID_ARGUMENT;
      * OUT_OF_RANGE and the like from finishing the result, at recipients only. */
     pl_status (*run)(pl_session_run *run);
+
+    /* A kind that needs rows while it runs has these three in place of load; else they are NULL.
+     * keep reads the source (fd: borrowed) and holds what is needed of it; rows and version of out
+     * are filled on success. serve answers one request of the session's worker (run->ask) from
+     * what is kept: sums, never rows. let_go wipes it. All in the source child, without network. */
+    pl_status (*keep)(const Parley__V1__SourceRequest *request, int fd,
+                      Parley__V1__SourceReply *out, pl_kept **out_kept);
+    pl_status (*serve)(pl_kept *kept, pl_view request, pl_bytes *out_body);
+    void (*let_go)(pl_kept *kept);
 } pl_session_kind;
 
-/* pl_session_kind_find gives the kind of that name ("query", "bench"); NULL: none. Static: never
- * freed. */
+/* pl_session_kind_find gives the kind of that name ("query", "bench", "train"); NULL: none. Static:
+ * never freed. */
 const pl_session_kind *pl_session_kind_find(const char *name);
 
 #endif

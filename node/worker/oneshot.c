@@ -7,23 +7,30 @@
 #include "protocols/base/secret.h"
 
 #include <iconv.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PLAN_MEMORY_BYTES (512u << 20)
 #define SOURCE_MEMORY_BYTES (2048u << 20)
 #define SOURCE_FD 3
+#define KEPT_FD 4 /* to the session's worker, for a source child that stays */
 
-static int answer(const ProtobufCMessage *message) {
+static pl_status send_message(int fd, const ProtobufCMessage *message) {
     size_t len = protobuf_c_message_get_packed_size(message);
     uint8_t *packed;
-    pl_status status = pl_alloc(len + 1, 1, &packed);
-    if (pl_is_ok(status)) {
-        protobuf_c_message_pack(message, packed);
-        status = pl_frame_write(STDOUT_FILENO, pl_view_of(packed, len));
-        pl_wipe(packed, len);
-        free(packed);
-    }
+    PL_TRY(pl_alloc(len + 1, 1, &packed));
+    protobuf_c_message_pack(message, packed);
+    pl_status status = pl_frame_write(fd, pl_view_of(packed, len));
+    pl_wipe(packed, len);
+    free(packed);
+    return status;
+}
+
+static int answer(const ProtobufCMessage *message) {
+    pl_status status = send_message(STDOUT_FILENO, message);
     int code = pl_code_describe(pl_status_code(status))->exit_code;
     pl_status_done(&status); /* nobody is left to tell but by exit code */
     return code;
@@ -147,32 +154,96 @@ static void warm_source(void) {
     (void)converter;
 }
 
+/* Test builds only: a trainer that dies at a round. */
+static void stop_at_request(unsigned number) {
+#ifdef PARLEY_TEST_HOOKS
+    char point[32];
+    const char *wanted = getenv("PARLEY_STOP_AT");
+    snprintf(point, sizeof point, "kept-%u", number);
+    if (wanted != NULL && strcmp(wanted, point) == 0)
+        raise(SIGKILL);
+#else
+    (void)number;
+#endif
+}
+
+static pl_status answer_request(const pl_session_kind *kind, pl_kept *kept, pl_view request) {
+    Parley__V1__KeptReply reply = PARLEY__V1__KEPT_REPLY__INIT;
+    Parley__V1__Error error;
+    pl_bytes body = {0};
+    pl_status served = kind->serve(kept, request, &body);
+    if (pl_is_ok(served)) {
+        reply.body = (ProtobufCBinaryData){body.len, body.data};
+    } else {
+        error_of(served, &error);
+        reply.error = &error;
+    }
+    pl_status status = send_message(KEPT_FD, &reply.base);
+    pl_status_done(&served); /* told in the reply */
+    if (body.data != NULL)
+        pl_wipe(body.data, body.len);
+    pl_bytes_done(&body);
+    return status;
+}
+
+/* Answers the session's worker until it hangs up. */
+static pl_status serve(const pl_session_kind *kind, pl_kept *kept) {
+    for (unsigned number = 1;; number++) {
+        pl_bytes request = {0};
+        pl_status status = pl_frame_read(KEPT_FD, &request);
+        if (pl_status_code(status) == PL_NOT_FOUND) {
+            pl_status_done(&status); /* the session is over */
+            return PL_OK;
+        }
+        PL_TRY(status);
+        stop_at_request(number);
+        status = answer_request(kind, kept, pl_bytes_view(&request));
+        pl_bytes_done(&request);
+        PL_TRY(status);
+    }
+}
+
+static pl_status read_source(const Parley__V1__SourceRequest *request, const pl_session_kind **kind,
+                             Parley__V1__SourceReply *reply, pl_kept **kept) {
+    if (request->plan == NULL)
+        return pl_fail(PL_INVALID_ARGUMENT, "the request has no plan");
+    PL_TRY(find_kind(request->plan->kind, kind));
+    if ((*kind)->keep == NULL)
+        return (*kind)->load(request, SOURCE_FD, reply);
+    reply->keeps = 1;
+    return (*kind)->keep(request, SOURCE_FD, reply, kept);
+}
+
+static int answer_source(pl_status status, const Parley__V1__SourceReply *reply) {
+    Parley__V1__SourceReply refusal = PARLEY__V1__SOURCE_REPLY__INIT;
+    Parley__V1__Error error;
+    if (pl_is_ok(status))
+        return answer(&reply->base);
+    error_of(status, &error);
+    refusal.error = &error;
+    return answer(&refusal.base);
+}
+
 int pl_worker_source(void) {
     ProtobufCMessage *message = NULL;
     const pl_session_kind *kind = NULL;
     Parley__V1__SourceReply *reply = NULL;
-    Parley__V1__Error error;
+    pl_kept *kept = NULL;
     pl_status status;
-    PL_CHECK(status, pl_sandbox_prepare(SOURCE_FD + 1));
+    PL_CHECK(status, pl_sandbox_prepare(KEPT_FD + 1));
     warm_source();
     PL_CHECK(status, pl_sandbox_enter(PL_SANDBOX_COMPUTE, SOURCE_MEMORY_BYTES));
     PL_CHECK(status, read_request(&parley__v1__source_request__descriptor, &message));
-    const Parley__V1__SourceRequest *request = (Parley__V1__SourceRequest *)message;
-    PL_CHECK(status, request->plan == NULL ? pl_fail(PL_INVALID_ARGUMENT, "the request has no plan")
-                                           : PL_OK);
-    PL_CHECK(status, find_kind(request->plan->kind, &kind));
     PL_CHECK(status, pl_alloc(1, sizeof *reply, &reply));
     parley__v1__source_reply__init(reply);
-    PL_CHECK(status, kind->load(request, SOURCE_FD, reply));
+    status = read_source((Parley__V1__SourceRequest *)message, &kind, reply, &kept);
 out:;
-    int code;
-    if (pl_is_ok(status)) {
-        code = answer(&reply->base);
-    } else {
-        Parley__V1__SourceReply refusal = PARLEY__V1__SOURCE_REPLY__INIT;
-        error_of(status, &error);
-        refusal.error = &error;
-        code = answer(&refusal.base);
+    int code = answer_source(status, reply);
+    if (pl_is_ok(status) && kept != NULL) {
+        pl_status served = serve(kind, kept);
+        code = pl_code_describe(pl_status_code(served))->exit_code;
+        pl_status_done(&served); /* the worker that asked is gone */
+        kind->let_go(kept);
     }
     pl_status_done(&status); /* told in the reply */
     if (reply != NULL)

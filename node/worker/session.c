@@ -4,18 +4,22 @@
 #include "node/link/session_mesh.h"
 #include "node/session/session.h"
 #include "node/worker/control.h"
+#include "node/worker/frame.h"
 #include "node/worker/sandbox.h"
 #include "protocols/base/secret.h"
 #include "protocols/share/party.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CONTROL_FD 3
 #define CONNECTIONS_FD 4
+#define KEPT_FD 5 /* to this party's own source child, if it stays for the session */
 #define TAG_BYTES 32
 
 typedef struct worker {
@@ -46,6 +50,7 @@ static void stop_point(const char *point) {
 
 static void on_stop(void *ctx) {
     (void)ctx;
+    shutdown(KEPT_FD, SHUT_RDWR);
     pl_link_mesh_interrupt();
 }
 
@@ -151,6 +156,50 @@ static pl_status agree_opening(pl_session_run *run) {
     return barrier(w, "opening-recorded");
 }
 
+/* ---- what a kind needs while it runs ---- */
+
+static pl_status take_reply(pl_view packed, pl_bytes *out_body) {
+    Parley__V1__KeptReply *reply = parley__v1__kept_reply__unpack(NULL, packed.len, packed.data);
+    if (reply == NULL)
+        return pl_fail(PL_INTERNAL, "this node's source child answered what cannot be read");
+    pl_status status =
+        reply->error != NULL
+            ? pl_fail(pl_code_from_name(reply->error->code), "%s", reply->error->message)
+            : pl_bytes_dup(pl_view_of(reply->body.data, reply->body.len), out_body);
+    if (reply->body.data != NULL)
+        pl_wipe(reply->body.data, reply->body.len);
+    parley__v1__kept_reply__free_unpacked(reply, NULL);
+    return status;
+}
+
+static pl_status ask(pl_session_run *run, pl_view request, pl_bytes *out_body) {
+    pl_bytes frame = {0};
+    (void)run;
+    pl_status status = pl_frame_write(KEPT_FD, request);
+    if (pl_is_ok(status))
+        status = pl_frame_read(KEPT_FD, &frame);
+    if (!pl_is_ok(status)) {
+        pl_status_done(&status); /* said better */
+        return pl_fail(PL_UNAVAILABLE, "the child that keeps this node's rows has ended");
+    }
+    status = take_reply(pl_bytes_view(&frame), out_body);
+    pl_wipe(frame.data, frame.len);
+    pl_bytes_done(&frame);
+    return status;
+}
+
+static pl_status progress(pl_session_run *run, uint32_t round, const char *what) {
+    worker *w = run->ctx;
+#ifdef PARLEY_TEST_HOOKS
+    char point[32];
+    snprintf(point, sizeof point, "round-%u", round);
+    stop_point(point);
+#else
+    (void)round;
+#endif
+    return pl_control_progress(w->control, what);
+}
+
 /* ---- disclosures ---- */
 
 /* SHA-256 over salt and packed result: the recipient can show later what it received, others can
@@ -191,6 +240,8 @@ static pl_status run_kind(worker *w) {
         .inputs = (const Parley__V1__InputVector *const *)w->start->inputs,
         .n_inputs = w->start->n_inputs,
         .agree_opening = agree_opening,
+        .ask = ask,
+        .progress = progress,
         .ctx = w,
         .out_result = &w->result,
     };
@@ -323,7 +374,7 @@ static pl_status true_cause(worker *w, pl_status seen) {
 
 static pl_status begin(worker *w) {
     clock_gettime(CLOCK_MONOTONIC, &w->began);
-    PL_TRY(pl_sandbox_prepare(CONNECTIONS_FD + 1));
+    PL_TRY(pl_sandbox_prepare(KEPT_FD + 1));
     PL_TRY(pl_random(w->seed, sizeof w->seed));
     PL_TRY(pl_random(w->salt, sizeof w->salt));
     PL_TRY(pl_link_library_warm());

@@ -1,0 +1,117 @@
+/* A training's plan in words: for the scientist's --explain and for the approver who must decide.
+ */
+#include "node/session/train.h"
+#include "protocols/fed/auc.h"
+#include "protocols/fed/logistic.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+typedef Parley__V1__Plan plan_t;
+typedef Parley__V1__TrainPlan train_t;
+
+static void print_list(char *const *list, size_t n, pl_buf *out) {
+    for (size_t i = 0; i < n; i++)
+        pl_buf_printf(out, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", list[i]);
+}
+
+static void print_parties(const plan_t *plan, pl_buf *out) {
+    pl_buf_printf(out, "\nParties\n  data owners      ");
+    print_list(plan->owners, plan->n_owners, out);
+    pl_buf_printf(out, "\n  compute parties  ");
+    print_list(plan->compute, plan->n_compute, out);
+    pl_buf_printf(out, "\n  recipients       ");
+    print_list(plan->recipients, plan->n_recipients, out);
+    pl_buf_printf(out, " (every owner trains on from the model of each round)\n");
+}
+
+static void print_rows(const train_t *t, pl_buf *out) {
+    pl_buf_printf(out,
+                  "\nSteps\n  1. Each owner reads its own rows in a child without network, which "
+                  "keeps them while the session\n     lives. Rows with NULL in a column named here "
+                  "take no part. Held out, by a hash of %s and the\n     salt \"%s\": %g %% of the "
+                  "rows.\n",
+                  t->key, t->salt, t->holdout_ppm / 1e4);
+    if (t->cohort > 0)
+        pl_buf_printf(out,
+                      "  2. On shares, the cohort rule is decided (k = %u): for every owner, the "
+                      "others' rows for training\n     and held out, with either label, must be 0 "
+                      "or at least %u. If not, nothing more is opened.\n",
+                      t->cohort, t->cohort);
+    else
+        pl_buf_printf(out, "  2. No owner asks for a cohort.\n");
+    pl_buf_printf(out, "  3. Mean and deviation of each feature come from shared sums over all "
+                       "training rows.\n");
+}
+
+static void print_rounds(const train_t *t, pl_buf *out) {
+    pl_buf_printf(out,
+                  "  4. %u rounds: every owner takes one full-batch gradient step from the common "
+                  "model\n     (learning rate %g, L2 %g), shares it weighted by its rows, in fixed "
+                  "point (%u bits of fraction);\n     the compute parties add up; the sum alone is "
+                  "opened, and the step is taken with it.\n"
+                  "  5. The final model is measured on the rows held out. AUC from %zu bins of the "
+                  "score, computed on\n     shares; its error is stated with it.\n",
+                  t->rounds, t->learning_rate, t->l2, t->update_bits, (size_t)PL_AUC_BINS);
+    if (t->learning_rate <= pl_logistic_rate_max(t->n_features, t->l2))
+        pl_buf_printf(out, "     The model comes with a bound on its distance from the same "
+                           "training on pooled rows.\n");
+    else
+        pl_buf_printf(out,
+                      "     No bound on the rounding error can be given: that takes a learning "
+                      "rate of at most %.3g.\n",
+                      pl_logistic_rate_max(t->n_features, t->l2));
+}
+
+static void print_disclosure(const plan_t *plan, pl_buf *out) {
+    pl_buf_printf(out, "\nWho learns what\n");
+    for (size_t i = 0; i < plan->n_openings; i++)
+        pl_buf_printf(out, "  %8" PRIu64 " value%s  %s\n", plan->openings[i]->n_values,
+                      plan->openings[i]->n_values == 1 ? " " : "s", plan->openings[i]->what);
+    pl_buf_printf(out, "  to: ");
+    print_list(plan->recipients, plan->n_recipients, out);
+    pl_buf_printf(
+        out, ", and to nobody else.\n"
+             "  A model of every round can tell something about single rows to those who hold it: "
+             "no noise is added.\n"
+             "  Every party learns that the job ran, this plan, the sizes above and timing.\n");
+}
+
+static void print_trust(const plan_t *plan, pl_buf *out) {
+    pl_buf_printf(out, "\nTrust\n  Protocol %s: any two of ", plan->protocol);
+    print_list(plan->compute, plan->n_compute, out);
+    pl_buf_printf(out, " together learn every owner's update and moments;\n  one alone learns "
+                       "nothing. All are assumed to follow the protocol.\n");
+}
+
+static void print_flows(const plan_t *plan, pl_buf *out) {
+    pl_buf_printf(out, "\nRights used\n");
+    for (size_t i = 0; i < plan->n_flows; i++) {
+        const Parley__V1__Flow *f = plan->flows[i];
+        const char *dot = f->column[0] != '\0' ? "." : "";
+        pl_buf_printf(out, "  %s%s%s%s%s  %s  %s\n", f->owner, dot, f->dataset, dot, f->column,
+                      f->right == PARLEY__V1__RIGHT__RIGHT_TRAIN ? "train" : "compute",
+                      f->operation);
+    }
+}
+
+pl_status pl_train_explain(const plan_t *plan, pl_buf *out) {
+    train_t *train;
+    PL_TRY(pl_train_body(plan, &train));
+    pl_buf_printf(out, "Training  %s\n", plan->summary);
+    print_parties(plan, out);
+    print_rows(train, out);
+    print_rounds(train, out);
+    print_disclosure(plan, out);
+    print_trust(plan, out);
+    print_flows(plan, out);
+    if (plan->cost != NULL)
+        pl_buf_printf(out,
+                      "\nCost\n  at most %" PRIu64 " rounds, %" PRIu64 " bytes per link, %" PRIu64
+                      " KiB of memory\n",
+                      plan->cost->rounds, plan->cost->bytes_per_link_max,
+                      (plan->cost->memory_bytes + 1023) / 1024);
+    parley__v1__train_plan__free_unpacked(train, NULL);
+    return PL_OK;
+}
