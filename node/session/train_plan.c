@@ -136,7 +136,7 @@ static pl_status unite_range(const table *t, const char *name, unsigned line, do
 }
 
 static pl_status set_feature(const table *t, const char *name, unsigned line,
-                             Parley__V1__TrainFeature **out) {
+                             Parley__V1__TrainFeature *out) {
     const column_t *column;
     double low, high;
     PL_TRY(unite(t, name, line, &column));
@@ -144,13 +144,11 @@ static pl_status set_feature(const table *t, const char *name, unsigned line,
         return FAULT(PL_UNSUPPORTED, line,
                      "feature %s is no number: features are integer, decimal, real or bool", name);
     PL_TRY(unite_range(t, name, line, &low, &high));
-    PL_TRY(pl_alloc(1, sizeof **out, out));
-    parley__v1__train_feature__init(*out);
-    (*out)->type = column->type;
-    (*out)->scale = column->scale;
-    (*out)->middle = low + (high - low) / 2;
-    (*out)->half = high > low ? (high - low) / 2 : 1;
-    return pl_strdup(name, &(*out)->column);
+    out->type = column->type;
+    out->scale = column->scale;
+    out->middle = low + (high - low) / 2;
+    out->half = high > low ? (high - low) / 2 : 1;
+    return pl_strdup(name, &out->column);
 }
 
 static bool has_values(const column_t *column, const char *positive) {
@@ -246,8 +244,10 @@ static pl_status set_columns(const table *t, const pl_train_task *task, train_t 
     PL_TRY(set_split(t, task, train));
     PL_TRY(pl_alloc(task->n_features, sizeof(void *), &train->features));
     for (size_t k = 0; k < task->n_features; k++) {
-        PL_TRY(set_feature(t, task->features[k], task->feature_lines[k], &train->features[k]));
+        PL_TRY(pl_alloc(1, sizeof **train->features, &train->features[k]));
+        parley__v1__train_feature__init(train->features[k]);
         train->n_features = k + 1;
+        PL_TRY(set_feature(t, task->features[k], task->feature_lines[k], train->features[k]));
     }
     train->rounds = task->rounds;
     train->learning_rate = task->learning_rate;
