@@ -95,6 +95,19 @@ static pl_status place(pl_catalog *catalog, const entry *e) {
     return PL_OK;
 }
 
+/* Planning children get the dataset packed again: what cannot be packed to the same bytes (two
+ * forms of one field, a field of number 0) could be published to break every member's planning. */
+static pl_status check_canonical(const Parley__V1__Dataset *dataset, pl_view body) {
+    uint8_t *again;
+    size_t len = parley__v1__dataset__get_packed_size(dataset);
+    PL_TRY(pl_alloc(len + 1, 1, &again));
+    parley__v1__dataset__pack(dataset, again);
+    bool same = pl_view_equal(pl_view_of(again, len), body);
+    free(again);
+    return same ? PL_OK
+                : pl_fail(PL_INVALID_ARGUMENT, "dataset: its encoding is not the canonical one");
+}
+
 pl_status pl_catalog_add(pl_catalog *catalog, const char *org, pl_view body) {
     entry e = {.dataset = parley__v1__dataset__unpack(NULL, body.len, body.data)};
     if (e.dataset == NULL)
@@ -104,6 +117,8 @@ pl_status pl_catalog_add(pl_catalog *catalog, const char *org, pl_view body) {
     if (strcmp(e.dataset->org, org) != 0)
         status = pl_fail(PL_INVALID_ARGUMENT, "dataset: org is %s, but %s published it",
                          e.dataset->org, org);
+    if (pl_is_ok(status))
+        status = check_canonical(e.dataset, body);
     if (pl_is_ok(status))
         status = pl_dataset_check(e.dataset);
     if (pl_is_ok(status))

@@ -24,3 +24,14 @@ pl_status pl_random(void *out, size_t len) {
         return pl_fail(PL_UNAVAILABLE, "the system's random generator gives nothing");
     return PL_OK;
 }
+
+void pl_sha256(const pl_view *parts, size_t n, uint8_t out[32]) {
+    unsigned len = 32;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
+    ok = ok && EVP_DigestFinal_ex(ctx, out, &len) == 1;
+    EVP_MD_CTX_free(ctx);
+    PL_ASSERT(ok && len == 32); /* as above */
+}

@@ -10,6 +10,10 @@
 /* pl_digest: SHA-256("parley/1/" domain 0x00 body). */
 void pl_digest(const char *domain, pl_view body, uint8_t out[32]);
 
+/* pl_sha256 hashes n parts one after the other, without a domain: for formats that others have
+ * fixed (RFC 6962). */
+void pl_sha256(const pl_view *parts, size_t n, uint8_t out[32]);
+
 /* pl_random fills from the operating system's generator by OpenSSL (RAND_priv_bytes). */
 PL_STATUS pl_random(void *out, size_t len);
 

@@ -336,3 +336,9 @@ out:
         close(params->source_fd);
     return status;
 }
+
+void pl_child_adopt(pl_child *child, const pl_child_callbacks *callbacks, unsigned deadline_ms) {
+    child->callbacks = *callbacks;
+    if (deadline_ms != 0)
+        uv_timer_start(&child->timer, on_deadline, deadline_ms, 0);
+}

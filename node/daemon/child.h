@@ -34,6 +34,9 @@ typedef struct pl_child_params {
 PL_STATUS pl_child_start(uv_loop_t *loop, const pl_child_params *params,
                          const pl_child_callbacks *callbacks, pl_child **out);
 
+/* pl_child_adopt hands a child that was started earlier to its user: as if it were started now. */
+void pl_child_adopt(pl_child *child, const pl_child_callbacks *callbacks, unsigned deadline_ms);
+
 /* pl_child_send queues one framed message; it is copied, and wiped once written. */
 PL_STATUS pl_child_send(pl_child *child, pl_view message);
 

@@ -158,6 +158,7 @@ static pl_status open_all(pl_node *node, const char *config_path) {
     pl_port_callbacks callbacks = {pl_session_take, on_refused, node};
     PL_TRY(pl_port_open(node->loop, pl_config_session_listen(node->config), &callbacks, &node->port,
                         node->endpoint));
+    PL_TRY(pl_spares_open(node->loop, node->worker_path, &node->spares));
     PL_TRY(pl_stop_after_restart(node));
     PL_TRY(pl_uplink_open(node, &node->uplink));
     return pl_api_open(node);
@@ -202,6 +203,8 @@ void pl_node_stop(pl_node *node) {
     pl_turn_close(node);
     pl_uplink_close(node->uplink);
     node->uplink = NULL;
+    pl_spares_close(node->spares);
+    node->spares = NULL;
     pl_port_close(node->port);
     node->port = NULL;
     if (node->api != NULL)

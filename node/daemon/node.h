@@ -22,6 +22,7 @@
 #include "node/daemon/child.h"
 #include "node/daemon/jobs.h"
 #include "node/daemon/port.h"
+#include "node/daemon/spare.h"
 #include "node/log/log.h"
 #include "node/policy/policy.h"
 #include "node/rpc/rpc.h"
@@ -119,6 +120,7 @@ struct pl_node {
     uv_signal_t on_term, on_int;
     int64_t started_at;
     char worker_path[1024];
+    pl_spares *spares;
     char endpoint[80]; /* of the session port, as bound */
     bool stopping;
 };

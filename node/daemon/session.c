@@ -174,24 +174,33 @@ static void on_end(pl_child *child, pl_status why, void *ctx) {
 
 /* ---- starting ---- */
 
+/* A session with a source child that stays gets its end of the link at the start: no spare has it.
+ */
+static pl_status start_child(pl_live *live, unsigned deadline_ms) {
+    pl_node *node = live->node;
+    pl_child_callbacks callbacks = {on_message, on_end, live};
+    if (live->kept_fd == 0)
+        return pl_spares_take(node->spares, PL_SPARE_SESSION, deadline_ms, &callbacks,
+                              &live->worker);
+    pl_child_params params = {.program = node->worker_path,
+                              .mode = "session",
+                              .source_fd = -1,
+                              .session = true,
+                              .kept_fd = live->kept_fd,
+                              .deadline_ms = deadline_ms};
+    PL_TRY(pl_child_start(node->loop, &params, &callbacks, &live->worker));
+    close(live->kept_fd); /* the worker has it: the source child notices when it ends */
+    live->kept_fd = 0;
+    return PL_OK;
+}
+
 pl_status pl_session_start(pl_live *live, const Parley__V1__SessionStart *start) {
     pl_node *node = live->node;
-    pl_child_params params = {
-        .program = node->worker_path,
-        .mode = "session",
-        .source_fd = -1,
-        .session = true,
-        .kept_fd = live->kept_fd,
-        .deadline_ms = start->deadline_ms +
-                       5000, /* the worker keeps the deadline; this is for one that hangs */
-    };
-    pl_child_callbacks callbacks = {on_message, on_end, live};
-    PL_TRY(pl_child_start(node->loop, &params, &callbacks, &live->worker));
-    if (live->kept_fd > 0)
-        close(live->kept_fd); /* the worker has it: the source child notices when it ends */
-    live->kept_fd = 0;
+    /* The worker keeps the deadline; this is for one that hangs. */
+    unsigned deadline_ms = start->deadline_ms + 5000;
+    PL_TRY(start_child(live, deadline_ms));
     if (live->source != NULL)
-        pl_child_extend(live->source, params.deadline_ms);
+        pl_child_extend(live->source, deadline_ms);
     Parley__V1__SessionControl control = PARLEY__V1__SESSION_CONTROL__INIT;
     control.kind_case = PARLEY__V1__SESSION_CONTROL__KIND_START;
     control.start = (Parley__V1__SessionStart *)(uintptr_t)start;

@@ -349,10 +349,9 @@ pl_status pl_step_ask_planner(pl_live *live, const Parley__V1__Task *task, const
     pl_bytes request;
     PL_TRY(pack_plan_request(node, task, proposer, datasets, n_datasets, &request));
     live->planned = then;
-    pl_child_params params = {
-        .program = node->worker_path, .mode = "plan", .source_fd = -1, .deadline_ms = PL_PLAN_MS};
     pl_child_callbacks callbacks = {on_plan_message, on_plan_end, live};
-    pl_status status = pl_child_start(node->loop, &params, &callbacks, &live->planner);
+    pl_status status =
+        pl_spares_take(node->spares, PL_SPARE_PLAN, PL_PLAN_MS, &callbacks, &live->planner);
     if (pl_is_ok(status)) {
         status = pl_child_send(live->planner, pl_bytes_view(&request));
         if (!pl_is_ok(status)) {

@@ -134,6 +134,7 @@ static void send_hello(pl_uplink *uplink) {
     hello.descriptor = (ProtobufCBinaryData){descriptor.len, (uint8_t *)(uintptr_t)descriptor.data};
     hello.datasets = datasets;
     hello.n_datasets = node->n_own_datasets;
+    hello.sessions = pl_config_sessions(node->config);
     hello.software = (char[]){"parleyd " PARLEY_VERSION};
     Parley__V1__NodeMessage message = PARLEY__V1__NODE_MESSAGE__INIT;
     message.kind_case = PARLEY__V1__NODE_MESSAGE__KIND_HELLO;

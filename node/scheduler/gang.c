@@ -55,8 +55,6 @@ static void set_phase(pl_scheduler *s, pl_queued_job *job, Parley__V1__JobPhase 
 }
 
 static void remove_job(pl_scheduler *s, pl_queued_job *job) {
-    pl_log_status("queue.failed", NULL,
-                  pl_queue_end_job(s->store, pl_view_of(job->id, sizeof job->id)));
     pl_queued_job **link = &s->jobs;
     while (*link != job)
         link = &(*link)->next;
@@ -64,9 +62,15 @@ static void remove_job(pl_scheduler *s, pl_queued_job *job) {
     free(job);
 }
 
+static void end_in_store(pl_scheduler *s, const pl_queued_job *job) {
+    pl_log_status("queue.failed", NULL,
+                  pl_queue_end_job(s->store, pl_view_of(job->id, sizeof job->id)));
+}
+
 static void finish(pl_scheduler *s, pl_queued_job *job, Parley__V1__JobPhase phase,
                    const char *reason) {
     set_phase(s, job, phase, reason);
+    end_in_store(s, job);
     remove_job(s, job);
 }
 
@@ -135,6 +139,35 @@ static bool somebody_missing(pl_scheduler *s, const pl_queued_job *job, char *re
     return false;
 }
 
+/* How many sessions an organisation holds or runs, as far as it has told. */
+static uint32_t sessions_in_use(const pl_scheduler *s, const char *org) {
+    uint32_t n = 0;
+    for (const pl_queued_job *job = s->jobs; job != NULL; job = job->next) {
+        size_t party = party_index(job, org);
+        bool live = job->phase == PARLEY__V1__JOB_PHASE__JOB_PHASE_RESERVING ||
+                    job->phase == PARLEY__V1__JOB_PHASE__JOB_PHASE_RUNNING ||
+                    job->phase == PARLEY__V1__JOB_PHASE__JOB_PHASE_ENDED;
+        n += live && party < job->n_parties && job->party_phases[party] != PL_PARTY_ENDED;
+    }
+    return n;
+}
+
+/* The first party that has no session to spare, as a reason; false: all have. Older jobs are looked
+ * at first, so none waits for ever. */
+static bool somebody_full(const pl_scheduler *s, const pl_queued_job *job, char *reason,
+                          size_t size) {
+    for (size_t i = 0; i < job->n_parties; i++) {
+        const pl_node_link *node = pl_scheduler_node((pl_scheduler *)(uintptr_t)s, job->parties[i]);
+        uint32_t limit = node == NULL ? 0 : node->sessions;
+        if (limit == 0 || sessions_in_use(s, job->parties[i]) < limit)
+            continue;
+        snprintf(reason, size, "waiting for %s: all of its %u sessions are in use", job->parties[i],
+                 limit);
+        return true;
+    }
+    return false;
+}
+
 static bool all_at_least(const pl_queued_job *job, pl_party_phase phase, size_t *out_missing) {
     for (*out_missing = 0; *out_missing < job->n_parties; (*out_missing)++) {
         if (job->party_phases[*out_missing] < phase)
@@ -147,6 +180,11 @@ static void look_at(pl_scheduler *s, pl_queued_job *job) {
     char reason[160];
     size_t missing;
     uint64_t now = uv_now(s->loop);
+    if (job->phase == PARLEY__V1__JOB_PHASE__JOB_PHASE_ENDED) {
+        if (now >= job->deadline_ms)
+            remove_job(s, job);
+        return;
+    }
     if (job->not_after < (int64_t)time(NULL) &&
         job->phase != PARLEY__V1__JOB_PHASE__JOB_PHASE_RUNNING) {
         finish(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_EXPIRED, "the job's window has passed");
@@ -166,7 +204,11 @@ static void look_at(pl_scheduler *s, pl_queued_job *job) {
         set_phase(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_APPROVING, reason);
     } else if (somebody_missing(s, job, reason, sizeof reason)) {
         set_phase(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_WAITING, reason);
-    } else if (now >= job->deadline_ms) {
+    } else if (now < job->deadline_ms) {
+        return;
+    } else if (somebody_full(s, job, reason, sizeof reason)) {
+        set_phase(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_WAITING, reason);
+    } else {
         start_reserving(s, job);
     }
 }
@@ -201,8 +243,15 @@ static void on_ended(pl_scheduler *s, pl_queued_job *job, size_t party) {
     size_t missing;
     job->party_phases[party] = PL_PARTY_ENDED;
     bool proposer = strcmp(job->parties[party], job->proposer) == 0;
-    if (proposer || all_at_least(job, PL_PARTY_ENDED, &missing))
-        finish(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_ENDED, "ended");
+    bool all = all_at_least(job, PL_PARTY_ENDED, &missing);
+    if ((proposer || all) && job->phase != PARLEY__V1__JOB_PHASE__JOB_PHASE_ENDED) {
+        set_phase(s, job, PARLEY__V1__JOB_PHASE__JOB_PHASE_ENDED, "ended");
+        end_in_store(s, job);
+        job->deadline_ms = uv_now(s->loop) + PL_SCHEDULER_ENDING_MS;
+    }
+    if (all)
+        remove_job(s, job);
+    pl_gang_look(s); /* somebody has a session to spare now */
 }
 
 pl_status pl_gang_progress(pl_scheduler *s, const char *org, const Parley__V1__Progress *p) {
@@ -212,6 +261,10 @@ pl_status pl_gang_progress(pl_scheduler *s, const char *org, const Parley__V1__P
     size_t party = party_index(job, org);
     if (party == job->n_parties)
         return pl_fail(PL_REFUSED, "%s is no party of that job", org);
+    if (job->phase == PARLEY__V1__JOB_PHASE__JOB_PHASE_ENDED &&
+        p->phase != PARLEY__V1__PHASE__PHASE_ENDED &&
+        p->phase != PARLEY__V1__PHASE__PHASE_CANCELLED)
+        return PL_OK;
     switch (p->phase) {
     case PARLEY__V1__PHASE__PHASE_APPROVED:
         if (job->party_phases[party] == PL_PARTY_ASKED)
@@ -255,7 +308,7 @@ pl_status pl_gang_cancel(pl_scheduler *s, const char *org, pl_view job_id) {
 /* ---- the queue ---- */
 
 static pl_status add(pl_scheduler *s, const char *proposer, const Parley__V1__Enqueue *e,
-                     uint32_t attempt) {
+                     uint32_t attempt, pl_queued_job **out) {
     pl_queued_job *job;
     PL_TRY(pl_alloc(1, sizeof *job, &job));
     memcpy(job->id, e->job_id.data, sizeof job->id);
@@ -266,8 +319,11 @@ static pl_status add(pl_scheduler *s, const char *proposer, const Parley__V1__En
     job->not_after = e->not_after;
     job->attempt = attempt;
     job->phase = PARLEY__V1__JOB_PHASE__JOB_PHASE_APPROVING;
-    job->next = s->jobs;
-    s->jobs = job;
+    pl_queued_job **link = &s->jobs;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = job;
+    *out = job;
     return PL_OK;
 }
 
@@ -297,14 +353,16 @@ pl_status pl_gang_enqueue(pl_scheduler *s, const char *org, const Parley__V1__En
         return PL_OK;
     }
     PL_TRY(status);
-    PL_TRY(add(s, org, e, 0));
-    look_at(s, s->jobs);
+    pl_queued_job *job;
+    PL_TRY(add(s, org, e, 0, &job));
+    look_at(s, job);
     return PL_OK;
 }
 
 static pl_status load_one(const char *proposer, const Parley__V1__Enqueue *e, uint32_t attempt,
                           void *ctx) {
-    return add(ctx, proposer, e, attempt);
+    pl_queued_job *job;
+    return add(ctx, proposer, e, attempt, &job);
 }
 
 pl_status pl_gang_load(pl_scheduler *s) {

@@ -244,6 +244,7 @@ static pl_status on_hello(connection *c, const Parley__V1__Hello *hello) {
     node->call = c->call;
     pl_buf_done(&node->pending); /* of the connection before */
     node->since = (int64_t)time(NULL);
+    node->sessions = hello->sessions;
     strcpy(c->org, node->org);
     if (before != NULL)
         pl_rpc_fail(before, pl_fail(PL_CANCELLED, "the node has connected again"));

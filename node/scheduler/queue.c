@@ -62,6 +62,17 @@ static pl_status query_number(pl_queue_store *store, const char *sql, bool lazy,
     return status;
 }
 
+/* Some messages can be read as they come and not as they are packed again (a field of number 0):
+ * in the queue one of them would stand in the way of all that come after. */
+static pl_status check_readable(const ProtobufCMessageDescriptor *type, const uint8_t *packed,
+                                size_t len) {
+    ProtobufCMessage *again = protobuf_c_message_unpack(type, NULL, len, packed);
+    if (again == NULL)
+        return pl_fail(PL_INVALID_ARGUMENT, "a message holds a field that cannot be passed on");
+    protobuf_c_message_free_unpacked(again, NULL);
+    return PL_OK;
+}
+
 /* ---- jobs ---- */
 
 static pl_status insert_job(pl_queue_store *store, const char *proposer,
@@ -72,9 +83,12 @@ static pl_status insert_job(pl_queue_store *store, const char *proposer,
     bool has_row;
     PL_TRY(pl_alloc(len + 1, 1, &packed));
     parley__v1__enqueue__pack(enqueue, packed);
-    pl_status status = pl_stmt_prepare(
-        store->db, "INSERT INTO job (id, proposer, enqueue, attempt, ended) VALUES (?, ?, ?, 0, 0)",
-        &stmt);
+    pl_status status = check_readable(&parley__v1__enqueue__descriptor, packed, len);
+    if (pl_is_ok(status))
+        status = pl_stmt_prepare(
+            store->db,
+            "INSERT INTO job (id, proposer, enqueue, attempt, ended) VALUES (?, ?, ?, 0, 0)",
+            &stmt);
     if (pl_is_ok(status)) {
         status = pl_stmt_bind_blob(stmt, 1, pl_view_of(enqueue->job_id.data, enqueue->job_id.len));
         if (pl_is_ok(status))
@@ -159,9 +173,12 @@ static pl_status insert_message(pl_queue_store *store, const Parley__V1__Relay *
     bool has_row;
     PL_TRY(pl_alloc(len + 1, 1, &packed));
     parley__v1__relay__pack(relay, packed);
-    pl_status status = pl_stmt_prepare(
-        store->db, "INSERT OR IGNORE INTO message (id, sender, receiver, body) VALUES (?, ?, ?, ?)",
-        &stmt);
+    pl_status status = check_readable(&parley__v1__relay__descriptor, packed, len);
+    if (pl_is_ok(status))
+        status = pl_stmt_prepare(
+            store->db,
+            "INSERT OR IGNORE INTO message (id, sender, receiver, body) VALUES (?, ?, ?, ?)",
+            &stmt);
     if (pl_is_ok(status)) {
         status =
             pl_stmt_bind_blob(stmt, 1, pl_view_of(relay->message_id.data, relay->message_id.len));

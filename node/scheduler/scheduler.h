@@ -16,6 +16,7 @@
 #define PL_SCHEDULER_PARTIES_MAX 16
 #define PL_SCHEDULER_RESERVE_MS 10000
 #define PL_SCHEDULER_START_MS 30000
+#define PL_SCHEDULER_ENDING_MS 5000 /* for the last parties to say that they have ended */
 #define PL_SCHEDULER_RETRY_MS_MIN 500
 #define PL_SCHEDULER_RETRY_MS_MAX 30000
 
@@ -26,6 +27,7 @@ typedef struct pl_node_link {
     pl_rpc_call *call; /* NULL: offline */
     pl_buf pending;    /* to be sent at the end of the turn: length, bytes, ... */
     int64_t since;
+    uint32_t sessions; /* that it takes at once; 0: not said */
     pl_bytes descriptor;
     pl_bytes *datasets;
     size_t n_datasets;
@@ -49,7 +51,8 @@ typedef struct pl_queued_job {
     int64_t not_after;
     uint32_t attempt;
     Parley__V1__JobPhase phase;
-    uint64_t deadline_ms; /* RESERVING: until when; else: not before when to try again */
+    uint64_t deadline_ms; /* RESERVING: until when; ENDED: kept until when; else: not before when to
+                             try again */
     unsigned retry_ms;
     char reason[200];
 } pl_queued_job;
@@ -60,7 +63,7 @@ typedef struct pl_scheduler {
     pl_queue_store *store;
     pl_rpc_server *server;
     pl_node_link *nodes;
-    pl_queued_job *jobs;
+    pl_queued_job *jobs; /* oldest first */
     uv_timer_t tick;
     uv_prepare_t turn;
     uv_signal_t on_term, on_int;
