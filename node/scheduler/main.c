@@ -112,6 +112,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: an error, not an end */
     pl_rpc_init();
     pl_status status = run(file);
     int code = pl_code_describe(pl_status_code(status))->exit_code;

@@ -18,6 +18,8 @@ import signal
 import subprocess
 import time
 
+from relay import Relay
+
 READY_SECONDS = 30
 STOP_SECONDS = 10
 
@@ -78,6 +80,11 @@ def _csv_rows(text):
     return rows
 
 
+def _host_port(text):
+    host, port = text.split()[-1].rsplit(":", 1)
+    return host, int(port)
+
+
 class Process:
     """A program in its own process group; its stderr goes to a log, its stdout is read until the line of readiness."""
 
@@ -136,7 +143,12 @@ class Process:
 
 
 class Federation:
-    def __init__(self, folder, build_bin, members, threshold=None, compute=None, environment=None):
+    """relays: every connection goes through a relay, for a test to disturb or to listen to: session_relays[name] stands before the node's
+    session port, uplink_relays[name] between the node and the scheduler."""
+
+    def __init__(self, folder, build_bin, members, threshold=None, compute=None, environment=None, relays=False):
+        self.session_relays = {name: Relay() for name in members} if relays else {}
+        self.uplink_relays = {name: Relay() for name in members} if relays else {}
         self.folder, self.bin, self.members = os.fspath(folder), os.fspath(build_bin), members
         self.threshold = threshold or len(members)
         self.compute = compute or list(members)[:3]
@@ -176,9 +188,13 @@ class Federation:
 
     def _config(self, name, member, scheduler):
         limits = {"sessions": 4, "memory_mb": 1024, "job_seconds": 86400, "session_seconds": 60, **member.get("limits", {})}
+        session = {"listen": "127.0.0.1:0"}
+        if self.session_relays:
+            session["advertise"] = [self.session_relays[name].address]
+            scheduler = self.uplink_relays[name].address
         return {"org": f"keys/{name}", "federation": "federation.manifest", "state": f"{name}/state",
                 "sockets": f"{name}/run", "scheduler": {"address": scheduler, "certificate": "scheduler/scheduler.crt"},
-                "session": {"listen": "127.0.0.1:0"}, "policy": f"{name}-policy.yaml", "limits": limits,
+                "session": session, "policy": f"{name}-policy.yaml", "limits": limits,
                 "datasets": member.get("datasets", [])}
 
     def _scheduler(self, listen):
@@ -236,8 +252,12 @@ class Federation:
         if name in self.processes:
             self.processes[name].child.stdout.close()
         self.processes[name] = process
+        if name in self.session_relays:
+            self.session_relays[name].target = _host_port(process.ready)
         if name == "scheduler":
             address = process.ready.split()[-1]
+            for relay in self.uplink_relays.values():
+                relay.target = _host_port(address)
             self._write("scheduler.yaml", self._scheduler(address))
             for member in self.members:
                 self._write(member + ".yaml", self._config(member, self.members[member], address))
@@ -256,6 +276,8 @@ class Federation:
             if was_running and (code != 0 or process.forced):
                 self.failures.append(f"{name} ended with {code}" + (", by force" if process.forced else ""))
         self.processes = {}
+        for relay in [*self.session_relays.values(), *self.uplink_relays.values()]:
+            relay.close()
 
     # ---- using ----
 
