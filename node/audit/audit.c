@@ -1,5 +1,7 @@
 #include "node/audit/audit.h"
 
+#include "node/audit/tree.h"
+#include "node/audit/walk.h"
 #include "node/crypto/digest.h"
 
 #include <errno.h>
@@ -19,223 +21,147 @@ struct pl_audit {
     uint64_t count;
     uint64_t size; /* of the good part of the file */
     uint8_t head[32];
+    pl_tree tree;
+    uint64_t checkpoint_every, checkpoint; /* records, records at the last one */
     bool failed; /* a write failed: nothing may follow an uncertain record */
     bool was_torn;
     uint64_t torn_bytes;
 };
 
-/* ---- walking the file ---- */
-
-typedef struct walk {
-    FILE *file;
-    uint64_t count, size;
-    uint8_t head[32];
-    uint8_t body[PL_AUDIT_RECORD_BYTES_MAX];
-    size_t len;
-    char fault[160]; /* the chain is broken here */
-    bool torn;       /* the file ends inside a record */
-} walk;
-
-/* The hash is the record's last field, 34 bytes on the wire (tag, length, 32 bytes): what stands
- * before it is hashed. */
-#define HASH_FIELD_BYTES 34
-#define SEQ_FIELD_NUMBER 1
-#define HASH_FIELD_NUMBER 14
-
-static bool read_varint(const uint8_t *data, size_t len, size_t *at, uint64_t *out) {
-    *out = 0;
-    for (unsigned shift = 0; *at < len && shift < 64; shift += 7) {
-        uint8_t byte = data[(*at)++];
-        *out |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return true;
-    }
-    return false;
-}
-
-/* Is this the beginning of one record, short of its hash? A crash leaves exactly that. A whole
- * record, or anything else, under a length that is too large was put there: it is no torn record,
- * and cutting it off would destroy evidence. */
-static bool is_unfinished(const uint8_t *data, size_t len, uint64_t seq) {
-    uint64_t last = 0;
-    for (size_t at = 0; at < len;) {
-        uint64_t tag, value;
-        if (!read_varint(data, len, &at, &tag))
-            return true;
-        bool bytes = (tag & 7) == 2;
-        if (last == 0 && (tag >> 3 == SEQ_FIELD_NUMBER) != (seq > 0)) /* 0 is not on the wire */
-            return false;
-        if (tag >> 3 <= last || tag >> 3 > HASH_FIELD_NUMBER || (!bytes && (tag & 7) != 0))
-            return false;
-        last = tag >> 3;
-        if (!read_varint(data, len, &at, &value))
-            return true;
-        if ((last == SEQ_FIELD_NUMBER && value != seq) ||
-            (last == HASH_FIELD_NUMBER && value != 32))
-            return false;
-        if (bytes && value > len - at)
-            return true;
-        at += bytes ? (size_t)value : 0;
-        if (last == HASH_FIELD_NUMBER)
-            return false;
-    }
-    return true;
-}
-
-/* Reads the next record's bytes; false at the end, torn or not. */
-static bool walk_read(walk *w) {
-    uint8_t prefix[4];
-    size_t got = fread(prefix, 1, sizeof prefix, w->file);
-    if (got == 0)
-        return false;
-    w->torn = true;
-    if (got < sizeof prefix)
-        return false;
-    w->len = pl_get_u32(prefix);
-    bool possible = w->len > HASH_FIELD_BYTES && w->len <= PL_AUDIT_RECORD_BYTES_MAX;
-    got = possible ? fread(w->body, 1, w->len, w->file) : 0;
-    if (!possible || (got < w->len && !is_unfinished(w->body, got, w->count))) {
-        w->torn = false;
-        snprintf(w->fault, sizeof w->fault, "record %" PRIu64 ": its length was changed", w->count);
-        return false;
-    }
-    w->torn = got < w->len;
-    return !w->torn;
-}
-
-static void record_hash(const uint8_t *packed, size_t len_without_hash, uint8_t out[32]) {
-    pl_digest("audit-record", pl_view_of(packed, len_without_hash), out);
-}
-
-/* Parses and checks the record just read against the chain; NULL: fault says why. */
-static Parley__V1__AuditRecord *walk_check(walk *w) {
-    Parley__V1__AuditRecord *record = parley__v1__audit_record__unpack(NULL, w->len, w->body);
-    const char *why = NULL;
-    uint8_t hash[32];
-    if (record == NULL || record->hash.len != 32) {
-        why = "it cannot be read";
-    } else {
-        record_hash(w->body, w->len - HASH_FIELD_BYTES, hash);
-        if (!pl_view_equal(pl_view_of(hash, 32), pl_view_of(record->hash.data, 32)))
-            why = "it was changed (its hash does not fit its content)";
-        else if (record->seq != w->count)
-            why = record->seq > w->count ? "records before it are missing"
-                                         : "it stands in the wrong place";
-        else if (!pl_view_equal(pl_view_of(w->head, 32),
-                                pl_view_of(record->previous.data, record->previous.len)))
-            why = "it does not follow the record before it (something was inserted, deleted or "
-                  "exchanged)";
-    }
-    if (why == NULL) {
-        memcpy(w->head, record->hash.data, 32);
-        w->count++;
-        w->size += 4 + w->len;
-        return record;
-    }
-    snprintf(w->fault, sizeof w->fault, "record %" PRIu64 ": %s", w->count, why);
-    if (record != NULL)
-        parley__v1__audit_record__free_unpacked(record, NULL);
-    return NULL;
-}
-
-static pl_status walk_open(const char *path, walk **out) {
-    walk *w;
-    PL_TRY(pl_alloc(1, sizeof *w, &w));
-    w->file = fopen(path, "rbe");
-    if (w->file == NULL) {
-        free(w);
-        return pl_fail(PL_IO, "cannot read the audit log %s: %s", path, strerror(errno));
-    }
-    *out = w;
+static pl_status beside(const char *path, const char *suffix, char **out) {
+    pl_buf buf = {0};
+    pl_bytes bytes;
+    pl_buf_printf(&buf, "%s%s", path, suffix);
+    PL_TRY(pl_buf_take(&buf, &bytes));
+    *out = (char *)bytes.data;
     return PL_OK;
 }
 
-static void walk_close(walk *w) {
-    fclose(w->file);
-    free(w);
-}
+/* ---- checkpoints: where the log stood when all before it had been checked ---- */
 
-static void walk_all(walk *w) {
-    while (w->fault[0] == 0 && walk_read(w)) {
-        Parley__V1__AuditRecord *record = walk_check(w);
-        if (record != NULL)
-            parley__v1__audit_record__free_unpacked(record, NULL);
-    }
-}
+/* count, size, head, root, and a digest that tells a whole one from a torn one. */
+#define POINT_BYTES (8 + 8 + 32 + 32)
 
-pl_status pl_audit_verify(const char *path, Parley__V1__AuditVerdict **out) {
-    walk *w;
-    PL_TRY(walk_open(path, &w));
-    walk_all(w);
-    if (w->torn)
-        snprintf(w->fault, sizeof w->fault, "record %" PRIu64 ": the file ends inside it",
-                 w->count);
-    Parley__V1__AuditVerdict *verdict;
-    char head[65];
-    pl_hex_encode(pl_view_of(w->head, 32), head);
-    pl_status status;
-    PL_CHECK(status, pl_alloc(1, sizeof *verdict, &verdict));
-    parley__v1__audit_verdict__init(verdict);
-    verdict->ok = w->fault[0] == 0;
-    verdict->records = w->count;
-    status = pl_strdup(w->fault, &verdict->fault);
-    if (pl_is_ok(status))
-        status = pl_strdup(head, &verdict->head);
-    if (pl_is_ok(status))
-        *out = verdict;
-    else
-        parley__v1__audit_verdict__free_unpacked(verdict, NULL);
-out:
-    walk_close(w);
+static pl_status point_file(const char *path, const uint8_t point[POINT_BYTES + 32]) {
+    char *temporary;
+    PL_TRY(beside(path, ".new", &temporary));
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool ok = fd >= 0 && write(fd, point, POINT_BYTES + 32) == POINT_BYTES + 32;
+    if (fd >= 0)
+        close(fd);
+    pl_status status = ok && rename(temporary, path) == 0
+                           ? PL_OK
+                           : pl_fail(PL_IO, "cannot write the audit log's checkpoint %s: %s", path,
+                                     strerror(errno));
+    free(temporary);
     return status;
 }
 
-pl_status pl_audit_read(const char *path, uint64_t from, uint32_t limit, pl_audit_visitor visit,
-                        void *ctx) {
-    walk *w;
-    PL_TRY(walk_open(path, &w));
-    pl_status status = PL_OK;
-    uint64_t n = 0;
-    while (pl_is_ok(status) && (limit == 0 || n < limit) && walk_read(w)) {
-        Parley__V1__AuditRecord *record = walk_check(w);
-        if (record == NULL)
-            break;
-        if (record->seq >= from) {
-            status = visit(record, ctx);
-            n++;
-        }
-        parley__v1__audit_record__free_unpacked(record, NULL);
-    }
-    if (pl_is_ok(status) && w->fault[0] != 0)
-        status = pl_fail(PL_CORRUPT, "audit log %s: %s", path, w->fault);
-    walk_close(w);
+static pl_status write_point(pl_audit *audit) {
+    uint8_t point[POINT_BYTES + 32];
+    char *path;
+    pl_merkle_hash root = pl_merkle_root(&audit->tree.merkle);
+    pl_put_u64(point, audit->count);
+    pl_put_u64(point + 8, audit->size);
+    memcpy(point + 16, audit->head, 32);
+    memcpy(point + 48, root.bytes, 32);
+    pl_digest("audit-checkpoint", pl_view_of(point, POINT_BYTES), point + POINT_BYTES);
+    PL_TRY(pl_tree_sync(&audit->tree));
+    PL_TRY(beside(audit->path, ".point", &path));
+    pl_status status = point_file(path, point);
+    free(path);
+    if (pl_is_ok(status))
+        audit->checkpoint = audit->count;
     return status;
+}
+
+/* A checkpoint only saves time: the log goes on without, and the next start takes longer. */
+static void keep_point(pl_audit *audit) {
+    if (audit->count - audit->checkpoint < audit->checkpoint_every)
+        return;
+    pl_status status = write_point(audit);
+    if (!pl_is_ok(status))
+        audit->checkpoint = audit->count; /* tried again after as many records */
+    pl_status_done(&status);
+}
+
+static bool read_point(const char *log_path, uint8_t point[POINT_BYTES]) {
+    uint8_t whole[POINT_BYTES + 32 + 1], digest[32];
+    char *path;
+    pl_status status = beside(log_path, ".point", &path);
+    if (!pl_is_ok(status)) {
+        pl_status_done(&status); /* as if there were none */
+        return false;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool ok = fd >= 0 && read(fd, whole, sizeof whole) == POINT_BYTES + 32;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    if (!ok)
+        return false;
+    pl_digest("audit-checkpoint", pl_view_of(whole, POINT_BYTES), digest);
+    memcpy(point, whole, POINT_BYTES);
+    return memcmp(digest, whole + POINT_BYTES, 32) == 0;
+}
+
+/* Takes the walk to the checkpoint, if there is one that log and tree bear out. */
+static pl_status skip_checked(pl_audit *audit, pl_walk *w) {
+    uint8_t point[POINT_BYTES];
+    struct stat now;
+    if (!read_point(audit->path, point) || fstat(audit->fd, &now) != 0 ||
+        (uint64_t)now.st_size < pl_get_u64(point + 8))
+        return PL_OK;
+    pl_merkle_hash root;
+    memcpy(root.bytes, point + 48, 32);
+    pl_status status = pl_tree_load(&audit->tree, pl_get_u64(point), &root);
+    if (!pl_is_ok(status)) {
+        pl_status_done(&status); /* another tree: all is read */
+        return PL_OK;
+    }
+    audit->checkpoint = pl_get_u64(point);
+    return pl_walk_from(w, audit->checkpoint, pl_get_u64(point + 8), point + 16);
 }
 
 /* ---- opening ---- */
 
+static pl_status walk_all(pl_audit *audit, pl_walk *w) {
+    PL_TRY(skip_checked(audit, w));
+    for (Parley__V1__AuditRecord *record; (record = pl_walk_next(w)) != NULL;) {
+        parley__v1__audit_record__free_unpacked(record, NULL);
+        PL_TRY(pl_tree_add(&audit->tree, &w->leaf));
+    }
+    pl_walk_end(w);
+    if (w->kind != PL_WALK_FINE)
+        return pl_fail(
+            PL_CORRUPT,
+            "audit log %s: %s: %s; keep the folder, find out who changed it, and start a new one",
+            audit->path, pl_walk_kind_name(w->kind), w->fault);
+    return PL_OK;
+}
+
+static pl_status cut_torn(pl_audit *audit) {
+    struct stat now;
+    if (fstat(audit->fd, &now) != 0)
+        return pl_fail(PL_IO, "cannot read the audit log %s: %s", audit->path, strerror(errno));
+    audit->torn_bytes = (uint64_t)now.st_size - audit->size;
+    if (ftruncate(audit->fd, (off_t)audit->size) != 0)
+        return pl_fail(PL_IO, "cannot cut the unfinished last record off %s: %s", audit->path,
+                       strerror(errno));
+    return PL_OK;
+}
+
 static pl_status load_chain(pl_audit *audit) {
-    walk *w;
-    PL_TRY(walk_open(audit->path, &w));
-    walk_all(w);
-    pl_status status = PL_OK;
-    if (w->fault[0] != 0)
-        status =
-            pl_fail(PL_CORRUPT,
-                    "audit log %s: %s; keep the file, find out who changed it, and start a new one",
-                    audit->path, w->fault);
+    pl_walk *w;
+    PL_TRY(pl_walk_open(audit->path, &audit->tree, &w));
+    pl_status status = walk_all(audit, w);
     audit->count = w->count;
     audit->size = w->size;
     audit->was_torn = w->torn;
-    struct stat now = {0};
-    if (pl_is_ok(status) && fstat(audit->fd, &now) != 0)
-        status = pl_fail(PL_IO, "cannot read the audit log %s: %s", audit->path, strerror(errno));
-    audit->torn_bytes = audit->was_torn ? (uint64_t)now.st_size - w->size : 0;
     memcpy(audit->head, w->head, 32);
-    walk_close(w);
-    if (pl_is_ok(status) && audit->was_torn && ftruncate(audit->fd, (off_t)audit->size) != 0)
-        status = pl_fail(PL_IO, "cannot cut the unfinished last record off %s: %s", audit->path,
-                         strerror(errno));
+    pl_walk_close(w);
+    if (pl_is_ok(status) && audit->was_torn)
+        status = cut_torn(audit);
     return status;
 }
 
@@ -295,19 +221,25 @@ static pl_status sync_folder(const char *path) {
 pl_status pl_audit_open(const char *path, pl_audit **out) {
     pl_audit *audit;
     PL_TRY(pl_alloc(1, sizeof *audit, &audit));
-    audit->fd = -1;
+    char *tree_path = NULL;
+    audit->fd = audit->tree.fd = -1;
+    audit->checkpoint_every = PL_AUDIT_CHECKPOINT_RECORDS;
     pl_status status;
     PL_CHECK(status, claim(audit, path));
     PL_CHECK(status, pl_strdup(path, &audit->path));
+    PL_CHECK(status, beside(path, ".tree", &tree_path));
+    PL_CHECK(status, pl_tree_open(tree_path, &audit->tree));
     PL_CHECK(status, load_chain(audit));
     if (audit->count == 0)
         PL_CHECK(status, sync_folder(path));
     if (audit->was_torn)
         PL_CHECK(status, note_torn(audit));
+    keep_point(audit);
     *out = audit;
-    return PL_OK;
 out:
-    pl_audit_close(audit);
+    free(tree_path);
+    if (!pl_is_ok(status))
+        pl_audit_close(audit);
     return status;
 }
 
@@ -316,8 +248,13 @@ void pl_audit_close(pl_audit *audit) {
         return;
     if (audit->fd >= 0)
         close(audit->fd);
+    pl_tree_done(&audit->tree);
     free(audit->path);
     free(audit);
+}
+
+void pl_audit_checkpoint_every(pl_audit *audit, uint64_t n_records) {
+    audit->checkpoint_every = n_records;
 }
 
 uint64_t pl_audit_count(const pl_audit *audit) {
@@ -330,6 +267,45 @@ const char *pl_audit_path(const pl_audit *audit) {
 
 void pl_audit_head(const pl_audit *audit, uint8_t out[32]) {
     memcpy(out, audit->head, 32);
+}
+
+/* ---- the tree ---- */
+
+pl_merkle_hash pl_audit_root(const pl_audit *audit) {
+    return pl_merkle_root(&audit->tree.merkle);
+}
+
+pl_status pl_audit_root_at(pl_audit *audit, uint64_t size, pl_merkle_hash *out) {
+    if (size > audit->count)
+        return pl_fail(PL_FAILED_PRECONDITION,
+                       "the audit log has %" PRIu64 " records, not %" PRIu64, audit->count, size);
+    return pl_merkle_root_at(pl_tree_read, &audit->tree, size, out);
+}
+
+static pl_status damaged(const pl_audit *audit) {
+    return pl_fail(
+        PL_CORRUPT,
+        "the audit log's tree %s was damaged: remove it and restart the node, which makes "
+        "it again from the log",
+        audit->tree.path);
+}
+
+pl_status pl_audit_consistency(pl_audit *audit, uint64_t from, pl_merkle_path *out) {
+    pl_merkle_hash old, now = pl_audit_root(audit);
+    PL_TRY(pl_audit_root_at(audit, from, &old));
+    PL_TRY(pl_merkle_consistency(pl_tree_read, &audit->tree, from, audit->count, out));
+    return pl_merkle_check_consistency(from, audit->count, &old, &now, out) ? PL_OK
+                                                                            : damaged(audit);
+}
+
+pl_status pl_audit_inclusion(pl_audit *audit, uint64_t index, pl_merkle_path *out) {
+    pl_merkle_hash leaf, now = pl_audit_root(audit);
+    if (index >= audit->count)
+        return pl_fail(PL_NOT_FOUND, "the audit log has no record %" PRIu64, index);
+    PL_TRY(pl_tree_read(0, index, &leaf, &audit->tree));
+    PL_TRY(pl_merkle_inclusion(pl_tree_read, &audit->tree, index, audit->count, out));
+    return pl_merkle_check_inclusion(index, audit->count, &leaf, out, &now) ? PL_OK
+                                                                            : damaged(audit);
 }
 
 /* ---- appending ---- */
@@ -372,15 +348,16 @@ static pl_status pack_record(pl_audit *audit, const pl_audit_event *e, uint8_t h
     record.charter_digest = text_of(e->charter_digest);
     record.previous = (ProtobufCBinaryData){32, audit->head};
     size_t len = parley__v1__audit_record__get_packed_size(&record);
-    if (len + HASH_FIELD_BYTES > PL_AUDIT_RECORD_BYTES_MAX)
+    if (len + PL_WALK_HASH_FIELD_BYTES > PL_AUDIT_RECORD_BYTES_MAX)
         return pl_fail(PL_LIMIT, "an audit record of %zu bytes is too large", len);
-    PL_TRY(pl_alloc(4 + len + HASH_FIELD_BYTES, 1, &out->data));
-    out->len = 4 + len + HASH_FIELD_BYTES;
+    PL_TRY(pl_alloc(4 + len + PL_WALK_HASH_FIELD_BYTES, 1, &out->data));
+    out->len = 4 + len + PL_WALK_HASH_FIELD_BYTES;
     parley__v1__audit_record__pack(&record, out->data + 4);
-    record_hash(out->data + 4, len, hash);
+    pl_walk_record_hash(out->data + 4, len, hash);
     record.hash = (ProtobufCBinaryData){32, hash};
-    PL_ASSERT(parley__v1__audit_record__pack(&record, out->data + 4) == len + HASH_FIELD_BYTES);
-    pl_put_u32(out->data, (uint32_t)(len + HASH_FIELD_BYTES));
+    PL_ASSERT(parley__v1__audit_record__pack(&record, out->data + 4) ==
+              len + PL_WALK_HASH_FIELD_BYTES);
+    pl_put_u32(out->data, (uint32_t)(len + PL_WALK_HASH_FIELD_BYTES));
     return PL_OK;
 }
 
@@ -401,11 +378,22 @@ static pl_status write_synced(pl_audit *audit, const pl_bytes *bytes) {
     return PL_OK;
 }
 
-/* A half-written record is taken back, so that the log goes on when there is room again; if that
- * fails too, it stays shut. */
+/* A half-written record, or one that the tree has no room for, is taken back, so that the log goes
+ * on when there is room again; if that fails too, it stays shut. */
 static void take_back(pl_audit *audit) {
     if (ftruncate(audit->fd, (off_t)audit->size) != 0)
         audit->failed = true;
+}
+
+/* Log first, tree second: a tree that knows more than the log means that the log was cut. */
+static pl_status write_both(pl_audit *audit, const pl_bytes *bytes) {
+    pl_merkle_hash leaf = pl_merkle_leaf(pl_view_of(bytes->data + 4, bytes->len - 4));
+    pl_status status = write_synced(audit, bytes);
+    if (pl_is_ok(status))
+        status = pl_tree_add(&audit->tree, &leaf);
+    if (!pl_is_ok(status))
+        take_back(audit);
+    return status;
 }
 
 pl_status pl_audit_append(pl_audit *audit, const pl_audit_event *event) {
@@ -416,13 +404,12 @@ pl_status pl_audit_append(pl_audit *audit, const pl_audit_event *event) {
     uint8_t hash[32];
     pl_bytes bytes = {0};
     PL_TRY(pack_record(audit, event, hash, &bytes));
-    pl_status status = write_synced(audit, &bytes);
+    pl_status status = write_both(audit, &bytes);
     if (pl_is_ok(status)) {
         memcpy(audit->head, hash, 32);
         audit->count++;
         audit->size += bytes.len;
-    } else {
-        take_back(audit);
+        keep_point(audit);
     }
     pl_bytes_done(&bytes);
     return status;

@@ -234,12 +234,13 @@ static pl_status run_audit_verify(pl_cli *cli) {
     PL_TRY(pl_cli_call(cli, "auditor", "AuditVerify", &request.base,
                        &parley__v1__audit_verdict__descriptor, &v));
     if (cli->json)
-        pl_cli_print_json(json_pack("{s:b, s:I, s:s, s:s}", "ok", v->ok, "records",
-                                    (json_int_t)v->records, "fault", v->fault, "head", v->head));
+        pl_cli_print_json(json_pack("{s:b, s:I, s:s, s:I, s:s, s:s}", "ok", v->ok, "records",
+                                    (json_int_t)v->records, "kind", v->kind, "record",
+                                    (json_int_t)v->record, "fault", v->fault, "head", v->head));
     else if (v->ok)
         printf("audit log: %llu records, unbroken; head %s\n", (unsigned long long)v->records,
                v->head);
-    pl_status status = v->ok ? PL_OK : pl_fail(PL_CORRUPT, "audit log: %s", v->fault);
+    pl_status status = v->ok ? PL_OK : pl_fail(PL_CORRUPT, "audit log: %s: %s", v->kind, v->fault);
     parley__v1__audit_verdict__free_unpacked(v, NULL);
     return status;
 }

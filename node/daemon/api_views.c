@@ -322,7 +322,7 @@ void pl_api_audit_show(pl_node *node, pl_rpc_call *call, pl_view request) {
 void pl_api_audit_verify(pl_node *node, pl_rpc_call *call, pl_view request) {
     (void)request;
     Parley__V1__AuditVerdict *verdict = NULL;
-    pl_status status = pl_audit_verify(pl_audit_path(node->audit), &verdict);
+    pl_status status = pl_audit_verify(pl_audit_path(node->audit), NULL, 0, &verdict);
     if (!pl_is_ok(status)) {
         pl_rpc_fail(call, status);
         return;

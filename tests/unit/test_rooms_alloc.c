@@ -201,7 +201,7 @@ static pl_status use_log(pl_audit *audit, const char *path) {
     pl_audit_event event = {"anna", "local", "job:1", "-", "job.propose", "ok", "t", "m", "", ""};
     PL_TRY(pl_audit_append(audit, &event));
     Parley__V1__AuditVerdict *verdict;
-    PL_TRY(pl_audit_verify(path, &verdict));
+    PL_TRY(pl_audit_verify(path, NULL, 0, &verdict));
     bool ok = verdict->ok;
     parley__v1__audit_verdict__free_unpacked(verdict, NULL);
     return ok ? PL_OK : pl_fail(PL_CORRUPT, "an append that failed left something behind");
@@ -219,7 +219,7 @@ static pl_status keep_log(const char *dir) {
 static void test_every_room(void **state) {
     (void)state;
     static const char *const names[] = {"parleyd.yaml", "policy.yaml", "policy.yaml.sig",
-                                        "north.csv", "audit.log"};
+                                        "north.csv", "audit.log", "audit.log.tree"};
     char dir[] = "/tmp/parley-alloc-XXXXXX", path[200];
     assert_non_null(mkdtemp(dir));
     write_text(in(dir, "parleyd.yaml", path), CONFIG);
