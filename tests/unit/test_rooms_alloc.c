@@ -219,7 +219,7 @@ static pl_status keep_log(const char *dir) {
 static void test_every_room(void **state) {
     (void)state;
     static const char *const names[] = {"parleyd.yaml", "policy.yaml", "policy.yaml.sig",
-                                        "north.csv", "audit.log", "audit.log.tree"};
+                                        "north.csv",    "audit.log",   "audit.log.tree"};
     char dir[] = "/tmp/parley-alloc-XXXXXX", path[200];
     assert_non_null(mkdtemp(dir));
     write_text(in(dir, "parleyd.yaml", path), CONFIG);
