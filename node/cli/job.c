@@ -21,12 +21,13 @@ json_t *pl_job_json(const Parley__V1__Job *job) {
         stats = json_pack("{s:I, s:I, s:f}", "rounds", (json_int_t)job->stats->rounds, "bytes_sent",
                           (json_int_t)job->stats->bytes_sent, "seconds", job->stats->seconds);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o, s:o}",
-        "job_id", job->job_id, "state", job->state, "reason", job->reason, "error_code",
-        job->error_code, "kind", job->kind, "text", job->text, "purpose", job->purpose, "proposer",
-        job->proposer, "submitter", job->submitter, "created_at", (json_int_t)job->created_at,
-        "changed_at", (json_int_t)job->changed_at, "not_after", (json_int_t)job->not_after,
-        "is_final", job->is_final, "parties", parties, "refusal", refusal, "stats", stats);
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o, s:o}",
+        "job_id", job->job_id, "state", job->state, "progress", job->progress, "reason",
+        job->reason, "error_code", job->error_code, "kind", job->kind, "text", job->text, "purpose",
+        job->purpose, "proposer", job->proposer, "submitter", job->submitter, "created_at",
+        (json_int_t)job->created_at, "changed_at", (json_int_t)job->changed_at, "not_after",
+        (json_int_t)job->not_after, "is_final", job->is_final, "parties", parties, "refusal",
+        refusal, "stats", stats);
 }
 
 void pl_job_print(const Parley__V1__Job *job) {

@@ -259,7 +259,8 @@ static pl_status spawn(uv_loop_t *loop, pl_child *child, const pl_child_params *
         stdio[n_stdio].flags = UV_INHERIT_FD;
         stdio[n_stdio++].data.fd = params->kept_fd;
     }
-    char *arguments[] = {(char *)params->program, (char *)params->mode, NULL};
+    bool told = params->session && params->kept_fd > 0; /* a source child always has its end */
+    char *arguments[] = {(char *)params->program, (char *)params->mode, told ? "kept" : NULL, NULL};
     static char texts[N_ALLOWED][ENVIRONMENT_BYTES];
     char *environment[N_ALLOWED + 1];
     child_environment(texts, environment);

@@ -69,8 +69,11 @@ static void on_source_message(pl_child *child, pl_view message, void *ctx) {
     if (live->inputs != NULL)
         return;
     live->inputs = parley__v1__source_reply__unpack(NULL, message.len, message.data);
-    if (live->inputs == NULL || !live->inputs->keeps)
+    if (live->inputs == NULL || !live->inputs->keeps) {
+        close(live->kept_fd); /* nothing will be asked of it: the session may take a spare */
+        live->kept_fd = 0;
         return;
+    }
     pl_child_extend(child, PL_KEPT_MS);
     pl_status status = finish_reservation(live);
     if (!pl_is_ok(status))

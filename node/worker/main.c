@@ -20,8 +20,9 @@ static const char help[] =
     "\n"
     "It is started by parleyd, never by hand. Modes:\n"
     "  parley-worker plan      plans one foreign text (request on stdin, plan on stdout)\n"
-    "  parley-worker source    reads one data source (descriptor 3)\n"
+    "  parley-worker source    reads one data source (descriptors 3 and 4)\n"
     "  parley-worker session   runs one session (descriptors 3 and 4)\n"
+    "  parley-worker session kept   the same, with a source child that stays (descriptor 5)\n"
     "  parley-worker --version\n";
 
 int main(int argc, char **argv) {
@@ -32,7 +33,9 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "source") == 0)
         return pl_worker_source();
     if (strcmp(mode, "session") == 0)
-        return pl_worker_session();
+        return pl_worker_session(false);
+    if (argc == 3 && strcmp(argv[1], "session") == 0 && strcmp(argv[2], "kept") == 0)
+        return pl_worker_session(true);
     if (strcmp(mode, "--version") == 0) {
         printf("parley-worker " PARLEY_VERSION "\n");
         return 0;

@@ -23,6 +23,7 @@
 #define TAG_BYTES 32
 
 typedef struct worker {
+    bool has_kept; /* KEPT_FD is there */
     pl_control *control;
     Parley__V1__SessionStart *start;
     Parley__V1__Plan *plan;
@@ -49,8 +50,9 @@ static void stop_point(const char *point) {
 /* ---- links ---- */
 
 static void on_stop(void *ctx) {
-    (void)ctx;
-    shutdown(KEPT_FD, SHUT_RDWR);
+    const worker *w = ctx;
+    if (w->has_kept)
+        shutdown(KEPT_FD, SHUT_RDWR);
     pl_link_mesh_interrupt();
 }
 
@@ -240,7 +242,7 @@ static pl_status run_kind(worker *w) {
         .inputs = (const Parley__V1__InputVector *const *)w->start->inputs,
         .n_inputs = w->start->n_inputs,
         .agree_opening = agree_opening,
-        .ask = ask,
+        .ask = w->has_kept ? ask : NULL,
         .progress = progress,
         .ctx = w,
         .out_result = &w->result,
@@ -296,6 +298,35 @@ static pl_status run_session(worker *w) {
 }
 
 /* ---- the last word ---- */
+
+/* Protocol and links know ranks; people know organisations: "rank 2" becomes "south (rank 2)". */
+static pl_status name_ranks(const worker *w, pl_status status) {
+    pl_buf text = {0};
+    pl_bytes named = {0};
+    if (pl_is_ok(status))
+        return status;
+    const char *at = pl_status_message(status), *found;
+    for (; (found = strstr(at, "rank ")) != NULL; at = found) {
+        size_t digits = strspn(found + 5, "0123456789");
+        size_t rank = digits > 0 && digits < 4 ? (size_t)atoi(found + 5) : SIZE_MAX;
+        pl_buf_append(&text, at, (size_t)(found - at));
+        if (rank < w->start->n_parties)
+            pl_buf_printf(&text, "%s (rank %zu)", w->start->parties[rank]->org, rank);
+        else
+            pl_buf_append(&text, found, 5 + digits);
+        found += 5 + digits;
+    }
+    pl_buf_printf(&text, "%s", at);
+    pl_status taken = pl_buf_take(&text, &named);
+    if (pl_is_ok(taken)) {
+        pl_code code = pl_status_code(status);
+        pl_status_done(&status);
+        status = pl_fail(code, "%s", (char *)named.data);
+    }
+    pl_status_done(&taken); /* no memory: ranks will do */
+    pl_bytes_done(&named);
+    return status;
+}
 
 static double seconds_since(const struct timespec *began) {
     struct timespec now;
@@ -374,7 +405,7 @@ static pl_status true_cause(worker *w, pl_status seen) {
 
 static pl_status begin(worker *w) {
     clock_gettime(CLOCK_MONOTONIC, &w->began);
-    PL_TRY(pl_sandbox_prepare(KEPT_FD + 1));
+    PL_TRY(pl_sandbox_prepare(w->has_kept ? KEPT_FD + 1 : KEPT_FD));
     PL_TRY(pl_random(w->seed, sizeof w->seed));
     PL_TRY(pl_random(w->salt, sizeof w->salt));
     PL_TRY(pl_link_library_warm());
@@ -384,14 +415,14 @@ static pl_status begin(worker *w) {
     return pl_sandbox_enter(PL_SANDBOX_SESSION, w->start->memory_bytes);
 }
 
-int pl_worker_session(void) {
-    worker w = {0};
+int pl_worker_session(bool has_kept) {
+    worker w = {.has_kept = has_kept};
     pl_status status = begin(&w);
     if (pl_is_ok(status))
         status = run_session(&w);
     pl_status said = PL_OK;
     if (w.control != NULL && w.start != NULL) {
-        status = true_cause(&w, status);
+        status = name_ranks(&w, true_cause(&w, status));
         said = say_end(&w, status);
     }
     int code = pl_code_describe(pl_status_code(said))->exit_code;

@@ -8,6 +8,10 @@
 #ifndef PL_NODE_WORKER_SESSION_H
 #define PL_NODE_WORKER_SESSION_H
 
-int pl_worker_session(void); /* exit code */
+#include <stdbool.h>
+
+/* has_kept: descriptor 5 leads to this node's own source child, which stays for the session.
+ * Returns the exit code. */
+int pl_worker_session(bool has_kept);
 
 #endif
