@@ -332,7 +332,11 @@ const pl_command pl_admin_commands[] = {
      "192.0.2.10:7101\n",
      run_org_create},
     {"org show", "show a node's descriptor", "usage: parley org show DIR [--json]\n", run_org_show},
-    {"org renew", "renew a node's keys", "usage: parley org renew DIR [--days N]\n", run_org_renew},
+    {"org renew", "renew a node's keys",
+     "usage: parley org renew DIR [--days N]\n\nnext: sign the policy again (parley policy sign), "
+     "then "
+     "send SIGHUP to parleyd: it goes on with the new keys.\n",
+     run_org_renew},
     {"federation create", "make a manifest, to be signed by its members",
      "usage: parley " FEDERATION_CREATE "\n\nexample:\n  parley federation create "
      "federation.manifest --name statistics --threshold 2 \\\n"

@@ -85,6 +85,13 @@ pl_peer *pl_peer_find(pl_node *node, const char *org) {
     return NULL;
 }
 
+void pl_peer_free(pl_peer *peer) {
+    if (peer->descriptor != NULL)
+        parley__v1__descriptor__free_unpacked(peer->descriptor, NULL);
+    pl_bytes_done(&peer->signed_descriptor);
+    free(peer);
+}
+
 static pl_status peer_get(pl_node *node, const char *org, pl_peer **out) {
     *out = pl_peer_find(node, org);
     if (*out != NULL)

@@ -100,6 +100,13 @@ static pl_status open_catalog(pl_node *node) {
     return PL_OK;
 }
 
+pl_status pl_node_open_documents(pl_node *node) {
+    PL_TRY(open_manifest(node));
+    PL_TRY(check_membership(node));
+    PL_TRY(open_policy(node));
+    return open_catalog(node);
+}
+
 static void on_refused(const char *address, pl_status why, void *ctx) {
     pl_node *node = ctx;
     pl_status audited =
@@ -127,6 +134,7 @@ static void on_tick(uv_timer_t *timer) {
     pl_log_status("turn.failed", NULL, pl_jobs_flush(node->jobs, true));
     pl_stop_expired(timer->data);
     pl_propose_retry(timer->data);
+    pl_reload_if_idle(node);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -134,11 +142,17 @@ static void on_signal(uv_signal_t *handle, int number) {
     pl_node_stop(handle->data);
 }
 
+static void on_hangup(uv_signal_t *handle, int number) {
+    (void)number;
+    pl_reload_want(handle->data);
+}
+
 static void open_timers(pl_node *node) {
     uv_timer_init(node->loop, &node->tick);
     uv_signal_init(node->loop, &node->on_term);
     uv_signal_init(node->loop, &node->on_int);
-    node->tick.data = node->on_term.data = node->on_int.data = node;
+    uv_signal_init(node->loop, &node->on_hup);
+    node->tick.data = node->on_term.data = node->on_int.data = node->on_hup.data = node;
     uv_timer_start(&node->tick, on_tick, 1000, 1000);
     uv_signal_start(&node->on_term, on_signal, SIGTERM);
     uv_signal_start(&node->on_int, on_signal, SIGINT);
@@ -150,10 +164,7 @@ static pl_status open_all(pl_node *node, const char *config_path) {
     PL_TRY(pl_org_load(pl_config_org(node->config), &node->org));
     node->own = pl_org_name(node->org);
     PL_TRY(open_state(node));
-    PL_TRY(open_manifest(node));
-    PL_TRY(check_membership(node));
-    PL_TRY(open_policy(node));
-    PL_TRY(open_catalog(node));
+    PL_TRY(pl_node_open_documents(node));
     PL_TRY(pl_step_audit(node, NULL, "system", NULL, "node.start", PARLEY_VERSION, "ok"));
     pl_port_callbacks callbacks = {pl_session_take, on_refused, node};
     PL_TRY(pl_port_open(node->loop, pl_config_session_listen(node->config), &callbacks, &node->port,
@@ -161,7 +172,9 @@ static pl_status open_all(pl_node *node, const char *config_path) {
     PL_TRY(pl_spares_open(node->loop, node->worker_path, &node->spares));
     PL_TRY(pl_stop_after_restart(node));
     PL_TRY(pl_uplink_open(node, &node->uplink));
-    return pl_api_open(node);
+    PL_TRY(pl_api_open(node));
+    uv_signal_start(&node->on_hup, on_hangup, SIGHUP);
+    return PL_OK;
 }
 
 pl_status pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out) {
@@ -172,6 +185,7 @@ pl_status pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out) 
     open_timers(node);
     pl_turn_open(node);
     *out = node;
+    PL_TRY(pl_strdup(config_path, &node->config_path));
     return open_all(node, config_path);
 }
 
@@ -212,33 +226,32 @@ void pl_node_stop(pl_node *node) {
     close_handle((uv_handle_t *)&node->tick);
     close_handle((uv_handle_t *)&node->on_term);
     close_handle((uv_handle_t *)&node->on_int);
+    close_handle((uv_handle_t *)&node->on_hup);
 }
 
-static void peers_free(pl_peer *peer) {
-    while (peer != NULL) {
-        pl_peer *next = peer->next;
-        if (peer->descriptor != NULL)
-            parley__v1__descriptor__free_unpacked(peer->descriptor, NULL);
-        pl_bytes_done(&peer->signed_descriptor);
-        free(peer);
-        peer = next;
-    }
+void pl_node_free_documents(pl_node *node) {
+    for (size_t i = 0; i < node->n_own_datasets; i++)
+        pl_bytes_done(&node->own_datasets[i]);
+    free(node->own_datasets);
+    pl_catalog_free(node->catalog);
+    pl_policy_free(node->policy);
+    pl_manifest_free(node->manifest);
+    pl_org_free(node->org);
+    pl_config_free(node->config);
 }
 
 void pl_node_free(pl_node *node) {
     if (node == NULL)
         return;
     pl_rpc_server_free(node->api);
-    peers_free(node->peers);
-    for (size_t i = 0; i < node->n_own_datasets; i++)
-        pl_bytes_done(&node->own_datasets[i]);
-    free(node->own_datasets);
-    pl_catalog_free(node->catalog);
-    pl_policy_free(node->policy);
+    while (node->peers != NULL) {
+        pl_peer *peer = node->peers;
+        node->peers = peer->next;
+        pl_peer_free(peer);
+    }
+    pl_node_free_documents(node);
     pl_audit_close(node->audit);
     pl_jobs_close(node->jobs);
-    pl_manifest_free(node->manifest);
-    pl_org_free(node->org);
-    pl_config_free(node->config);
+    free(node->config_path);
     free(node);
 }

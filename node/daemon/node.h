@@ -117,7 +117,9 @@ struct pl_node {
     pl_watcher *watchers;
     uv_timer_t tick;
     uv_prepare_t turn;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
+    char *config_path;
+    bool reload_wanted; /* as soon as no session runs */
     int64_t started_at;
     char worker_path[1024];
     pl_spares *spares;
@@ -125,7 +127,14 @@ struct pl_node {
     bool stopping;
 };
 
+/* reload.c */
+void pl_reload_want(pl_node *node);
+void pl_reload_if_idle(pl_node *node);
+
 /* node.c */
+/* Manifest, membership, policy, datasets, after configuration and keys; all verified. */
+PL_STATUS pl_node_open_documents(pl_node *node);
+void pl_node_free_documents(pl_node *node); /* configuration and keys too */
 PL_STATUS pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out);
 void pl_node_stop(pl_node *node); /* orderly: the loop then runs empty */
 void pl_node_free(pl_node *node);
@@ -137,6 +146,7 @@ void pl_live_forget(pl_live *live); /* wipes, kills its children */
 void pl_live_drop_reservation(pl_live *live);
 unsigned pl_live_sessions(const pl_node *node);
 pl_peer *pl_peer_find(pl_node *node, const char *org);
+void pl_peer_free(pl_peer *peer); /* taken out of the list before */
 PL_STATUS pl_peer_update(pl_node *node, const Parley__V1__Peer *peer);
 /* Descriptor of a member, own one included; UNAVAILABLE when the scheduler has not shown a valid
  * one. */

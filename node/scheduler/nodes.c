@@ -11,11 +11,11 @@
 #define DATASETS_MAX 1000
 
 /* One stream; org is empty until Hello was accepted. */
-typedef struct connection {
+typedef struct pl_connection {
     pl_scheduler *scheduler;
     pl_rpc_call *call;
     char org[64];
-} connection;
+} pl_connection;
 
 pl_node_link *pl_scheduler_node(pl_scheduler *s, const char *org) {
     for (pl_node_link *node = s->nodes; node != NULL; node = node->next) {
@@ -59,12 +59,35 @@ static void send_pending(pl_node_link *node) {
     }
 }
 
+static void forget_datasets(pl_node_link *node) {
+    for (size_t i = 0; i < node->n_datasets; i++)
+        pl_bytes_done(&node->datasets[i]);
+    free(node->datasets);
+    node->datasets = NULL;
+    node->n_datasets = 0;
+}
+
 /* A node whose messages were lost connects again, and both sides say again what was not
  * acknowledged. */
 static void drop_connection(pl_node_link *node, const char *why) {
-    if (node->call != NULL)
-        pl_rpc_fail(node->call, pl_fail(PL_UNAVAILABLE, "%s", why));
+    if (node->call == NULL)
+        return;
+    pl_rpc_on_message(node->call, NULL, NULL);
+    pl_rpc_on_close(node->call, NULL, NULL);
+    pl_rpc_fail(node->call, pl_fail(PL_UNAVAILABLE, "%s", why));
+    free(node->connection);
     node->call = NULL;
+    node->connection = NULL;
+}
+
+void pl_scheduler_drop_strangers(pl_scheduler *s) {
+    for (pl_node_link *node = s->nodes; node != NULL; node = node->next) {
+        if (pl_manifest_member(s->manifest, node->org) != NULL)
+            continue;
+        drop_connection(node, "no member of the federation any more");
+        pl_bytes_done(&node->descriptor); /* others need not hear of it again */
+        forget_datasets(node);
+    }
 }
 
 void pl_scheduler_flush(pl_scheduler *s) {
@@ -172,7 +195,7 @@ static pl_status send_welcome(pl_scheduler *s, pl_node_link *to) {
 
 /* The descriptor is signed by the member's root and names the very certificate that this connection
  * showed. */
-static pl_status authenticate(connection *c, const Parley__V1__Hello *hello) {
+static pl_status authenticate(pl_connection *c, const Parley__V1__Hello *hello) {
     pl_bytes pem = {0}, der = {0};
     Parley__V1__Descriptor *descriptor = NULL;
     pl_status status;
@@ -198,14 +221,6 @@ out:
     pl_bytes_done(&der);
     pl_bytes_done(&pem);
     return status;
-}
-
-static void forget_datasets(pl_node_link *node) {
-    for (size_t i = 0; i < node->n_datasets; i++)
-        pl_bytes_done(&node->datasets[i]);
-    free(node->datasets);
-    node->datasets = NULL;
-    node->n_datasets = 0;
 }
 
 static pl_status remember(pl_node_link *node, const Parley__V1__Hello *hello) {
@@ -234,20 +249,19 @@ static pl_status node_of(pl_scheduler *s, const char *org, pl_node_link **out) {
     return PL_OK;
 }
 
-static pl_status on_hello(connection *c, const Parley__V1__Hello *hello) {
+static pl_status on_hello(pl_connection *c, const Parley__V1__Hello *hello) {
     pl_scheduler *s = c->scheduler;
     pl_node_link *node;
     PL_TRY(authenticate(c, hello));
     PL_TRY(node_of(s, hello->org, &node));
     PL_TRY(remember(node, hello));
-    pl_rpc_call *before = node->call;
+    drop_connection(node, "the node has connected again");
     node->call = c->call;
+    node->connection = c;
     pl_buf_done(&node->pending); /* of the connection before */
     node->since = (int64_t)time(NULL);
     node->sessions = hello->sessions;
     strcpy(c->org, node->org);
-    if (before != NULL)
-        pl_rpc_fail(before, pl_fail(PL_CANCELLED, "the node has connected again"));
     PL_LOG_INFO("node.connected", {"org", node->org});
     PL_TRY(send_welcome(s, node));
     tell_others(s, node);
@@ -258,7 +272,7 @@ static pl_status on_hello(connection *c, const Parley__V1__Hello *hello) {
 
 /* ---- messages ---- */
 
-static void on_relay(connection *c, pl_node_link *node, Parley__V1__Relay *relay) {
+static void on_relay(pl_connection *c, pl_node_link *node, Parley__V1__Relay *relay) {
     pl_scheduler *s = c->scheduler;
     free(relay->from == (char *)protobuf_c_empty_string ? NULL : relay->from);
     relay->from = c->org; /* never what the sender says */
@@ -276,7 +290,7 @@ static void on_relay(connection *c, pl_node_link *node, Parley__V1__Relay *relay
     relay->from = (char *)(uintptr_t)protobuf_c_empty_string;
 }
 
-static void on_enqueue(connection *c, pl_node_link *node, const Parley__V1__Enqueue *enqueue) {
+static void on_enqueue(pl_connection *c, pl_node_link *node, const Parley__V1__Enqueue *enqueue) {
     static const ProtobufCBinaryData none = {0};
     pl_status status = pl_gang_enqueue(c->scheduler, c->org, enqueue);
     if (pl_is_ok(status))
@@ -285,7 +299,7 @@ static void on_enqueue(connection *c, pl_node_link *node, const Parley__V1__Enqu
         send_error(node, enqueue->job_id, none, status);
 }
 
-static pl_status handle(connection *c, Parley__V1__NodeMessage *m) {
+static pl_status handle(pl_connection *c, Parley__V1__NodeMessage *m) {
     if (m->kind_case == PARLEY__V1__NODE_MESSAGE__KIND_HELLO)
         return c->org[0] == 0 ? on_hello(c, m->hello) : pl_fail(PL_PROTOCOL, "hello came twice");
     pl_node_link *node = c->org[0] == 0 ? NULL : pl_scheduler_node(c->scheduler, c->org);
@@ -311,10 +325,11 @@ static pl_status handle(connection *c, Parley__V1__NodeMessage *m) {
 
 /* ---- a connection's life ---- */
 
-static void connection_gone(connection *c) {
+static void connection_gone(pl_connection *c) {
     pl_node_link *node = c->org[0] == 0 ? NULL : pl_scheduler_node(c->scheduler, c->org);
     if (node != NULL && node->call == c->call) {
         node->call = NULL;
+        node->connection = NULL;
         node->since = (int64_t)time(NULL);
         PL_LOG_INFO("node.lost", {"org", node->org});
         if (!c->scheduler->stopping) {
@@ -331,7 +346,7 @@ static void on_close(pl_rpc_call *call, void *ctx) {
 }
 
 static void on_message(pl_rpc_call *call, pl_view message, void *ctx) {
-    connection *c = ctx;
+    pl_connection *c = ctx;
     Parley__V1__NodeMessage *m = parley__v1__node_message__unpack(NULL, message.len, message.data);
     pl_status status = m == NULL ? pl_fail(PL_PROTOCOL, "a message cannot be read") : handle(c, m);
     if (m != NULL)
@@ -352,7 +367,7 @@ static void on_message(pl_rpc_call *call, pl_view message, void *ctx) {
 
 void pl_scheduler_connect(pl_rpc_call *call, pl_view request, void *ctx) {
     (void)request;
-    connection *c;
+    pl_connection *c;
     pl_status status = pl_alloc(1, sizeof *c, &c);
     if (!pl_is_ok(status)) {
         pl_rpc_fail(call, status);

@@ -75,6 +75,28 @@ static void on_signal(uv_signal_t *handle, int number) {
     pl_scheduler_stop(handle->data);
 }
 
+/* A newer manifest takes effect at once: who is no member any more is disconnected. The port lets
+ * in only roots it knew at its start: one that is new needs a restart, which every node survives.
+ */
+static void on_hangup(uv_signal_t *handle, int number) {
+    (void)number;
+    pl_scheduler *s = handle->data;
+    pl_manifest *fresh = NULL;
+    int64_t now = (int64_t)time(NULL);
+    pl_status status = pl_manifest_load(s->manifest_path, now, &fresh);
+    if (pl_is_ok(status))
+        status = pl_manifest_accept(fresh, s->manifest, now);
+    if (pl_is_ok(status)) {
+        pl_manifest_free(s->manifest);
+        s->manifest = fresh;
+        pl_scheduler_drop_strangers(s);
+        PL_LOG_INFO("manifest.reloaded", {"federation", pl_manifest_name(fresh)});
+    } else {
+        pl_manifest_free(fresh);
+    }
+    pl_log_status("manifest.reload_failed", NULL, status);
+}
+
 static pl_status open_all(pl_scheduler *s, const pl_scheduler_params *params) {
     char path[1100];
     PL_TRY(pl_manifest_load(params->manifest, (int64_t)time(NULL), &s->manifest));
@@ -97,14 +119,18 @@ pl_status pl_scheduler_open(uv_loop_t *loop, const pl_scheduler_params *params,
     uv_timer_init(loop, &s->tick);
     uv_signal_init(loop, &s->on_term);
     uv_signal_init(loop, &s->on_int);
+    uv_signal_init(loop, &s->on_hup);
     uv_prepare_init(loop, &s->turn);
-    s->turn.data = s->tick.data = s->on_term.data = s->on_int.data = s;
+    s->turn.data = s->tick.data = s->on_term.data = s->on_int.data = s->on_hup.data = s;
     uv_prepare_start(&s->turn, on_turn);
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
     uv_signal_start(&s->on_term, on_signal, SIGTERM);
     uv_signal_start(&s->on_int, on_signal, SIGINT);
     *out = s;
-    return open_all(s, params);
+    PL_TRY(pl_strdup(params->manifest, &s->manifest_path));
+    PL_TRY(open_all(s, params));
+    uv_signal_start(&s->on_hup, on_hangup, SIGHUP);
+    return PL_OK;
 }
 
 void pl_scheduler_stop(pl_scheduler *s) {
@@ -118,6 +144,7 @@ void pl_scheduler_stop(pl_scheduler *s) {
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->on_term, NULL);
     uv_close((uv_handle_t *)&s->on_int, NULL);
+    uv_close((uv_handle_t *)&s->on_hup, NULL);
 }
 
 void pl_scheduler_free(pl_scheduler *s) {
@@ -137,5 +164,6 @@ void pl_scheduler_free(pl_scheduler *s) {
     pl_gang_free(s);
     pl_queue_store_close(s->store);
     pl_manifest_free(s->manifest);
+    free(s->manifest_path);
     free(s);
 }

@@ -24,8 +24,9 @@
 typedef struct pl_node_link {
     struct pl_node_link *next;
     char org[64];
-    pl_rpc_call *call; /* NULL: offline */
-    pl_buf pending;    /* to be sent at the end of the turn: length, bytes, ... */
+    pl_rpc_call *call;                /* NULL: offline */
+    struct pl_connection *connection; /* of that call: nodes.c */
+    pl_buf pending;                   /* to be sent at the end of the turn: length, bytes, ... */
     int64_t since;
     uint32_t sessions; /* that it takes at once; 0: not said */
     pl_bytes descriptor;
@@ -66,7 +67,8 @@ typedef struct pl_scheduler {
     pl_queued_job *jobs; /* oldest first */
     uv_timer_t tick;
     uv_prepare_t turn;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
+    char *manifest_path;
     char address[128];
     bool stopping;
 } pl_scheduler;
@@ -85,6 +87,7 @@ pl_node_link *pl_scheduler_node(pl_scheduler *scheduler, const char *org); /* NU
 /* Queues a message: it is sent at the end of the turn, after what the turn wrote is durable. */
 void pl_scheduler_send(pl_node_link *node, const Parley__V1__SchedulerMessage *message);
 void pl_scheduler_flush(pl_scheduler *scheduler);
+void pl_scheduler_drop_strangers(pl_scheduler *scheduler); /* who is no member any more */
 
 /* gang.c: jobs */
 PL_STATUS pl_gang_enqueue(pl_scheduler *scheduler, const char *org,
