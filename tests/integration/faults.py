@@ -1,6 +1,6 @@
 """Random faults at random moments of random jobs: nothing wrong, nothing stuck, nothing left.
 
-Every run: a query or a bench session is submitted, and after a random while one or two faults strike: a process is killed (scheduler, a
+Every run: a query, a bench session or a training is submitted, and after a random while one or two faults strike: a process is killed (scheduler, a
 node, a session worker), or stopped for a while; a link (between nodes, or to the scheduler) is slowed, stalled, or cut; a node's disk is full.
 Then everything is put right again. Shows, for each run: an answer, if there is one, is right; the job is final at every party within the
 deadline; afterwards the next query is right, every audit log verifies, and there is no process and no file that should not be.
@@ -21,12 +21,14 @@ import threading
 import time
 
 import common
+import training
 from federation import Federation
 
 FINAL = {"released", "lost", "completed", "aborted", "refused", "cancelled", "expired"}
 RIGHT = [["f", "6", "63"], ["m", "3", "30"]]
 JOB_SECONDS = 12
 SETTLE_SECONDS = 45
+TRAINING = {}  # path of the task, and the model it must give
 KINDS = ("kill", "kill-worker", "pause", "slow", "stall", "cut", "disk")
 
 
@@ -141,22 +143,26 @@ FAULTS = dict(zip(KINDS, (kill, kill_worker, pause, slow, stall, cut, disk)))
 class Submitter(threading.Thread):
     """The analyst: one command, its answer kept."""
 
-    def __init__(self, f, member, bench):
+    def __init__(self, f, member, kind):
         super().__init__()
-        self.f, self.member, self.bench, self.answer = f, member, bench, None
+        self.f, self.member, self.kind, self.answer = f, member, kind, None
 
     def run(self):
-        words = ["--purpose", "test", "--compute", ",".join(self.f.compute), "--timeout", str(JOB_SECONDS)]
-        command = ["bench", "mul 20000"] if self.bench else ["query", common.SQL, "--format", "csv"]
-        self.answer = self.f.parley(self.member, *command, *words, timeout=JOB_SECONDS + SETTLE_SECONDS)
+        words = ["--purpose", "test", "--compute", ",".join(self.f.compute)]
+        command = {"bench": ["bench", "mul 20000", *words], "query": ["query", common.SQL, "--format", "csv", *words],
+                   "train": ["train", TRAINING["path"], "--json"]}[self.kind]
+        self.answer = self.f.parley(self.member, *command, "--timeout", str(JOB_SECONDS), timeout=JOB_SECONDS + SETTLE_SECONDS)
 
 
 def check_answer(submitter):
     if submitter.answer.code != 0:
-        expect(submitter.answer.err.strip(), "a failure without a word")
+        expect((submitter.answer.err + submitter.answer.out).strip(), "a failure without a word")
         return
-    if submitter.bench:
+    if submitter.kind == "bench":
         expect("are right" in submitter.answer.out + submitter.answer.err, f"bench: {submitter.answer}")
+    elif submitter.kind == "train":
+        wrong = training.differences(json.loads(submitter.answer.out), TRAINING["pooled"])
+        expect(not wrong, f"a WRONG model: {wrong}")
     else:
         expect(submitter.answer.rows() == RIGHT, f"a WRONG answer: {submitter.answer}")
 
@@ -203,8 +209,8 @@ def files_of(f):
 
 def one_run(f, seed, number):
     rng = random.Random(f"{seed}:{number}")
-    member, bench = rng.choice(list(f.members)), rng.random() < 0.25
-    submitter = Submitter(f, member, bench)
+    member, kind = rng.choice(list(f.members)), rng.choice(("query", "query", "bench", "train"))
+    submitter = Submitter(f, member, kind)
     submitter.start()
     told, undo = [], []
     for _ in range(rng.choice((1, 1, 2))):
@@ -220,9 +226,21 @@ def one_run(f, seed, number):
     check_after(f)
     wait_for("no worker is left", 10, lambda: only_spares(f))
     code = submitter.answer.code
-    print(f"{seed}:{number} {'bench' if bench else 'query'} at {member}; {'; '.join(told)}: "
+    print(f"{seed}:{number} {kind} at {member}; {'; '.join(told)}: "
           f"{'released' if code == 0 else 'ended with ' + str(code)}", flush=True)
     return "released" if code == 0 else "ended with its cause"
+
+
+def with_training(folder, members):
+    """Every member has a few rows of the tumours too; the model that a training must give is found once."""
+    rows = {name: training.rows_of(name)[:50] for name in members}
+    for name, member in members.items():
+        path = os.path.join(folder, name + "-tumours.csv")
+        training.write_rows(path, rows[name])
+        member["datasets"].append(training.dataset(path))
+    path, keys = training.task(folder, rounds=15, compute=list(members))
+    TRAINING.update(path=path, pooled=training.train([r for part in rows.values() for r in part], keys))
+    return members
 
 
 def main(build_bin, runs=30, seed=None):
@@ -232,7 +250,7 @@ def main(build_bin, runs=30, seed=None):
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     outcomes = collections.Counter()
     with tempfile.TemporaryDirectory(prefix="parley-faults.") as folder:
-        with Federation(folder, build_bin, common.members(folder, rows, session_seconds=10), relays=True) as f:
+        with Federation(folder, build_bin, with_training(folder, common.members(folder, rows, session_seconds=10)), relays=True) as f:
             check_after(f)
             before = files_of(f)
             for number in range(int(first or 0), int(first or 0) + runs):

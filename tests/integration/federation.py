@@ -202,14 +202,14 @@ class Federation:
                 "manifest": "federation.manifest", "state": "scheduler/state"}
 
     def _policy(self, name, member):
-        """The policy given, or one that lets every member aggregate, group and filter by everything, with no least cohort."""
+        """The policy given, or one that lets every member aggregate, group, filter by and train on everything, with no least cohort."""
         rules = [{"dataset": d["name"], "members": "any", "purposes": ["test"],
                   "columns": {"*": ["aggregate"],
-                              **{c["name"]: ["aggregate", "group_key", "filter"] for c in d["columns"]}},
+                              **{c["name"]: ["aggregate", "group_key", "filter", "train"] for c in d["columns"]}},
                   "cohort": member.get("cohort", 0), "approval": member.get("approval", "automatic"),
                   "protocols": ["rep3"], "compute": "any"} for d in member.get("datasets", [])]
         policy = {"policy": 1, "org": name, "rules": rules,
-                  "take_part": {"members": "any", "purposes": "any", "kinds": ["query", "bench"],
+                  "take_part": {"members": "any", "purposes": "any", "kinds": ["query", "bench", "train"],
                                 "protocols": ["rep3"], "compute": "any", "approval": "automatic"}}
         policy.update(member.get("policy", {}))
         return policy
