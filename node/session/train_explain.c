@@ -71,9 +71,14 @@ static void print_disclosure(const plan_t *plan, pl_buf *out) {
                       plan->openings[i]->n_values == 1 ? " " : "s", plan->openings[i]->what);
     pl_buf_printf(out, "  to: ");
     print_list(plan->recipients, plan->n_recipients, out);
+    pl_buf_printf(out, ", and to nobody else.\n%s",
+                  plan->n_owners == 2
+                      ? "  With two owners each can subtract its own part, and so learns the sums "
+                        "of the other.\n"
+                      : "  An owner can subtract its own part, and so learns the sums of all "
+                        "others together.\n");
     pl_buf_printf(
-        out, ", and to nobody else.\n"
-             "  A model of every round can tell something about single rows to those who hold it: "
+        out, "  A model of every round can tell something about single rows to those who hold it: "
              "no noise is added.\n"
              "  Every party learns that the job ran, this plan, the sizes above and timing.\n");
 }
@@ -85,14 +90,52 @@ static void print_trust(const plan_t *plan, pl_buf *out) {
                        "nothing. All are assumed to follow the protocol.\n");
 }
 
+/* ---- rights: the flows of a plan, gathered by owner and dataset ---- */
+
+#define LINE_COLUMNS 100
+
+static bool is_same_dataset(const Parley__V1__Flow *a, const Parley__V1__Flow *b) {
+    return a->right == b->right && strcmp(a->owner, b->owner) == 0 &&
+           strcmp(a->dataset, b->dataset) == 0;
+}
+
+static bool is_first_of_dataset(const plan_t *plan, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (is_same_dataset(plan->flows[k], plan->flows[i]))
+            return false;
+    return true;
+}
+
+/* "diagnosis (label), patient (split), radius, texture": a feature needs no word. */
+static void print_columns(const plan_t *plan, const Parley__V1__Flow *of, pl_buf *out) {
+    bool is_first = true;
+    size_t width = LINE_COLUMNS;
+    for (size_t i = 0; i < plan->n_flows; i++) {
+        const Parley__V1__Flow *f = plan->flows[i];
+        if (!is_same_dataset(f, of))
+            continue;
+        bool is_feature = strcmp(f->operation, "feature") == 0;
+        size_t len = strlen(f->column) + 2 + (is_feature ? 0 : strlen(f->operation) + 3);
+        bool is_full = width + len > LINE_COLUMNS;
+        pl_buf_printf(out, "%s%s%s", is_first ? "" : ",", is_full ? "\n      " : " ", f->column);
+        if (!is_feature)
+            pl_buf_printf(out, " (%s)", f->operation);
+        width = (is_full ? 5 : width) + len;
+        is_first = false;
+    }
+    pl_buf_printf(out, "\n");
+}
+
 static void print_flows(const plan_t *plan, pl_buf *out) {
     pl_buf_printf(out, "\nRights used\n");
     for (size_t i = 0; i < plan->n_flows; i++) {
         const Parley__V1__Flow *f = plan->flows[i];
-        const char *dot = f->column[0] != '\0' ? "." : "";
-        pl_buf_printf(out, "  %s%s%s%s%s  %s  %s\n", f->owner, dot, f->dataset, dot, f->column,
-                      f->right == PARLEY__V1__RIGHT__RIGHT_TRAIN ? "train" : "compute",
-                      f->operation);
+        if (f->right != PARLEY__V1__RIGHT__RIGHT_TRAIN) {
+            pl_buf_printf(out, "  %s: compute with %s\n", f->owner, f->operation);
+        } else if (is_first_of_dataset(plan, i)) {
+            pl_buf_printf(out, "  %s.%s: train on", f->owner, f->dataset);
+            print_columns(plan, f, out);
+        }
     }
 }
 

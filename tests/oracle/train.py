@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "integration")]
 import training  # noqa: E402
 from federation import Federation  # noqa: E402
+from kills import settled  # noqa: E402
 
 HOSPITALS = ("north", "south", "east")
 BOUND_MAX = 1e-5
@@ -68,6 +69,33 @@ def same_as_pooled(f, folder):
                                features=["worst_symmetry"], compute=["east", "north", "south"], recipients=["south"])
     equal(f, path, keys, rows, "one feature, half held out", "south")
     refusals(f, folder)
+    on_the_command_line(f, folder)
+
+
+def on_the_command_line(f, folder):
+    path, _ = training.task(folder, rounds=5)
+    explained = f.parley("north", "train", path, "--explain")
+    for text in ("Training  logistic regression of diagnosis", "cohort rule is decided (k = 10)", "north.tumours: train on",
+                 f"{5 * (len(training.FEATURES) + 1)} values  sum of the weighted updates"):
+        expect(explained.code == 0 and text in explained.out, f"--explain does not say {text}: {explained}")
+    model = os.path.join(folder, "model.json")
+    shown = f.parley("north", "train", path, "--output", model)
+    expect(shown.code == 0 and "accuracy  0." in shown.out and "AUC 0." in shown.out and "(intercept)" in shown.out, f"shown: {shown}")
+    with open(model, encoding="utf-8") as file:
+        expect(set(json.load(file)) == {"job_id", "model", "metrics", "receipt"}, "what is in the file")
+    job = f.parley("north", "train", path, "--detach").out.strip()
+    seen = json.loads(f.parley("north", "job", "show", job, "--json").out)
+    expect(seen["kind"] == "train" and seen["purpose"] == "test", f"job show: {seen}")
+    unwritten = f.parley("north", "train", path, "--output", os.path.join(folder, "no", "such", "folder"))
+    expect(unwritten.code != 0 and "cannot write" in unwritten.err, f"a file that cannot be written: {unwritten}")
+    expect(settled(f, "north", job)["state"] == "released", "the detached job")
+    result = f.parley("north", "job", "result", job, "--json")
+    expect(result.code == 0 and len(json.loads(result.out)["model"]["features"]) == len(training.FEATURES), f"job result: {result}")
+    settled(f, "south", job)
+    south = f.parley("south", "job", "result", job, "--format", "csv")
+    expect(south.code == 0 and south.out.startswith("feature,weight,mean,deviation"), f"every owner has the model: {south}")
+    missing = f.parley("north", "train", os.path.join(folder, "nowhere.yaml"))
+    expect(missing.code != 0 and "nowhere.yaml" in missing.err, f"no file: {missing}")
 
 
 def refusals(f, folder):

@@ -554,13 +554,15 @@ static void test_plan_is_the_same_everywhere(void **state) {
 
 static void test_explain(void **state) {
     (void)state;
-    static const char *const PARTS[] = {"k = 5",
-                                        "asker, east, north and south",
-                                        "60 values  sum of the weighted updates",
-                                        "east.t.a  train  feature",
-                                        "id and the\n     salt \"s\"",
-                                        "no noise is added",
-                                        "any two of asker, east and north"};
+    static const char *const PARTS[] = {
+        "k = 5",
+        "asker, east, north and south",
+        "60 values  sum of the weighted updates",
+        "east.t: train on\n      y (label), id (split), a, b, c, same\n",
+        "learns the sums of all others",
+        "id and the\n     salt \"s\"",
+        "no noise is added",
+        "any two of asker, east and north"};
     static const size_t ROWS_OF[N_OWNERS] = {1, 1, 1};
     job *j = job_new(ROWS_OF);
     pl_buf text = {0};
