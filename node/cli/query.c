@@ -76,9 +76,10 @@ typedef struct watching {
 static void show_progress(watching *w, const Parley__V1__Job *job) {
     if (!w->terminal)
         return;
-    fprintf(stderr, "\r\033[K%.8s %s%s%s%s%s", job->job_id, job->state,
-            *job->progress == 0 ? "" : ", ", job->progress, *job->reason == 0 ? "" : ": ",
-            job->is_final ? "" : job->reason);
+    bool has_progress = *job->progress != 0; /* of the session; before it, the reason says more */
+    bool has_reason = !has_progress && !job->is_final && *job->reason != 0;
+    fprintf(stderr, "\r\033[K%.8s %s%s%s%s%s", job->job_id, job->state, has_progress ? ", " : "",
+            job->progress, has_reason ? ": " : "", has_reason ? job->reason : "");
     fflush(stderr);
 }
 

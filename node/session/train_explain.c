@@ -87,7 +87,7 @@ static void print_trust(const plan_t *plan, pl_buf *out) {
     pl_buf_printf(out, "\nTrust\n  Protocol %s: any two of ", plan->protocol);
     print_list(plan->compute, plan->n_compute, out);
     pl_buf_printf(out, " together learn every owner's update and moments;\n  one alone learns "
-                       "nothing. All are assumed to follow the protocol.\n");
+                       "nothing from its shares. All are assumed to follow the protocol.\n");
 }
 
 /* ---- rights: the flows of a plan, gathered by owner and dataset ---- */
