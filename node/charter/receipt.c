@@ -3,6 +3,7 @@
 #include "node/charter/charter.h"
 #include "node/charter/descriptor.h"
 #include "node/charter/document.h"
+#include "node/charter/head.h"
 #include "node/charter/proposal.h"
 #include "node/crypto/signed.h"
 #include "proto/common.pb-c.h"
@@ -16,11 +17,15 @@
 /* ---- making ---- */
 
 static void fill_parties(const pl_charter *charter, char **parties,
-                         ProtobufCBinaryData *commitments, Parley__V1__Receipt *out) {
+                         ProtobufCBinaryData *commitments, ProtobufCBinaryData *heads,
+                         Parley__V1__Receipt *out) {
     for (size_t i = 0; i < charter->n_parties; i++) {
         parties[i] = charter->proposal->parties[i]->org;
         commitments[i] = charter->reservations[i]->input_commitment;
+        heads[i] = charter->reservations[i]->audit_head;
     }
+    out->audit_heads = heads;
+    out->n_audit_heads = charter->n_parties;
     out->parties = parties;
     out->n_parties = charter->n_parties;
     out->input_commitments = commitments;
@@ -34,7 +39,7 @@ static ProtobufCBinaryData borrow(const uint8_t *data, size_t len) {
 static pl_status pack(const pl_receipt_parts *parts, const pl_charter *charter, char **opened,
                       pl_bytes *out) {
     char *parties[PL_PARTIES_MAX];
-    ProtobufCBinaryData commitments[PL_PARTIES_MAX];
+    ProtobufCBinaryData commitments[PL_PARTIES_MAX], heads[PL_PARTIES_MAX];
     uint8_t proposal_digest[32];
     PL_TRY(pl_proposal_digest(pl_binary_view(charter->body->proposal), proposal_digest));
     Parley__V1__Receipt receipt = PARLEY__V1__RECEIPT__INIT;
@@ -46,7 +51,7 @@ static pl_status pack(const pl_receipt_parts *parts, const pl_charter *charter, 
     receipt.epoch = charter->proposal->epoch;
     receipt.proposal_digest = borrow(proposal_digest, 32);
     receipt.plan_digest = borrow(parts->plan_digest, 32);
-    fill_parties(charter, parties, commitments, &receipt);
+    fill_parties(charter, parties, commitments, heads, &receipt);
     receipt.opened = opened;
     receipt.n_opened = parts->plan->n_openings;
     for (size_t i = 0; i < receipt.n_opened; i++)
@@ -118,7 +123,12 @@ static const char *first_difference(const Parley__V1__Receipt *a, const Parley__
     bool commitments = a->n_input_commitments == b->n_input_commitments;
     for (size_t i = 0; commitments && i < a->n_input_commitments; i++)
         commitments = same_bytes(a->input_commitments[i], b->input_commitments[i]);
-    return commitments ? "disclosures" : "input_commitments";
+    if (!commitments)
+        return "input_commitments";
+    bool heads = a->n_audit_heads == b->n_audit_heads;
+    for (size_t i = 0; heads && i < a->n_audit_heads; i++)
+        heads = same_bytes(a->audit_heads[i], b->audit_heads[i]);
+    return heads ? "disclosures" : "audit_heads";
 }
 
 static pl_status explain_difference(pl_view ours, pl_view theirs) {
@@ -184,6 +194,9 @@ static pl_status check_lists(const Parley__V1__Receipt *r, const pl_manifest *ma
     if (r->n_input_commitments != r->n_parties)
         return pl_fail(PL_INVALID_ARGUMENT, "input_commitments are %zu for %zu parties",
                        r->n_input_commitments, r->n_parties);
+    if (r->n_audit_heads != r->n_parties)
+        return pl_fail(PL_INVALID_ARGUMENT, "audit_heads are %zu for %zu parties", r->n_audit_heads,
+                       r->n_parties);
     for (size_t i = 0; i < r->n_parties; i++) {
         if (pl_manifest_member(manifest, r->parties[i]) == NULL)
             return pl_fail(PL_UNAUTHENTICATED, "parties[%zu] is no member of federation %s", i,
@@ -278,13 +291,40 @@ static pl_status check_signatures(pl_view signed_bytes, const Parley__V1__Signed
     return verdict->n_signed != 0 ? PL_OK : pl_fail(PL_UNAUTHENTICATED, "nobody has signed it");
 }
 
+/* The head of every party whose descriptor is given; that of a party that has not signed and has
+ * none given proves nothing and is passed over. */
+static pl_status check_heads(const pl_manifest *manifest, const pl_view *descriptors, size_t n,
+                             pl_receipt_verdict *verdict) {
+    Parley__V1__Receipt *r = verdict->receipt;
+    for (size_t i = 0; i < r->n_parties; i++) {
+        Parley__V1__AuditHead *head = NULL;
+        pl_status status =
+            pl_head_verify_past(pl_binary_view(r->audit_heads[i]), manifest, descriptors, n, &head);
+        bool unknown = pl_status_code(status) == PL_NOT_FOUND && !verdict->has_signed[i];
+        if (unknown)
+            pl_status_done(&status); /* see above */
+        else if (pl_is_ok(status) && strcmp(head->org, r->parties[i]) != 0)
+            status = pl_fail(PL_CORRUPT, "it is of the log of %s", head->org);
+        if (pl_status_code(status) == PL_UNAUTHENTICATED) {
+            pl_status why = pl_fail(PL_CORRUPT, "it is forged (%s)", pl_status_message(status));
+            pl_status_done(&status);
+            status = why;
+        }
+        verdict->heads[i] = head;
+        PL_TRY(pl_wrap(status, "audit_heads[%zu], of %s", i, r->parties[i]));
+    }
+    return PL_OK;
+}
+
 static pl_status verify(pl_view signed_bytes, const Parley__V1__Signed *message,
                         const pl_manifest *manifest, const pl_view *descriptors, size_t n,
                         pl_receipt_verdict *verdict) {
     PL_TRY(check_form(verdict->receipt, manifest));
     PL_TRY(
         pl_alloc(verdict->receipt->n_parties, sizeof *verdict->has_signed, &verdict->has_signed));
-    return check_signatures(signed_bytes, message, manifest, descriptors, n, verdict);
+    PL_TRY(pl_alloc(verdict->receipt->n_parties, sizeof(void *), &verdict->heads));
+    PL_TRY(check_signatures(signed_bytes, message, manifest, descriptors, n, verdict));
+    return check_heads(manifest, descriptors, n, verdict);
 }
 
 pl_status pl_receipt_verify(pl_view signed_bytes, const pl_manifest *manifest,
@@ -308,6 +348,9 @@ pl_status pl_receipt_verify(pl_view signed_bytes, const pl_manifest *manifest,
 }
 
 void pl_receipt_verdict_done(pl_receipt_verdict *verdict) {
+    for (size_t i = 0; verdict->heads != NULL && i < verdict->receipt->n_parties; i++)
+        pl_document_free(verdict->heads[i]);
+    free(verdict->heads);
     pl_document_free(verdict->receipt);
     free(verdict->has_signed);
     *verdict = (pl_receipt_verdict){0};

@@ -33,13 +33,15 @@ typedef struct pl_receipt_verdict {
     Parley__V1__Receipt *receipt;
     bool *has_signed; /* by rank: receipt->parties[i] has signed validly */
     size_t n_signed;
+    Parley__V1__AuditHead *
+        *heads; /* by rank: of the parties' audit logs; NULL: none to check with */
 } pl_receipt_verdict;
 
 /* pl_receipt_verify checks a receipt against the manifest of its epoch and signed descriptors of
  * the parties (several of one organisation may be given: keys are renewed). Dates do not matter: it
  * is evidence of the past. A missing signature is no error: look at has_signed. At least one is
- * there. Errors: CORRUPT naming the party whose signature is forged or whose receipt was altered,
- * or a signer that is no party; UNAUTHENTICATED (nobody signed, or of another federation);
+ * there. Errors: CORRUPT naming the party whose signature or head is forged or whose receipt was
+ * altered, or a signer that is no party; UNAUTHENTICATED (nobody signed, or of another federation);
  * NOT_FOUND (no valid descriptor of a signer is given); INVALID_ARGUMENT naming the field. */
 PL_STATUS pl_receipt_verify(pl_view signed_bytes, const pl_manifest *manifest,
                             const pl_view *descriptors, size_t n_descriptors,

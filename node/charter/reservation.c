@@ -1,6 +1,7 @@
 #include "node/charter/reservation.h"
 
 #include "node/charter/document.h"
+#include "node/charter/head.h"
 
 #include <string.h>
 
@@ -31,7 +32,18 @@ static pl_status check_form(const Parley__V1__Reservation *r) {
                        PL_RESERVATION_SECONDS_MAX);
     if (r->n_endpoints == 0)
         return pl_fail(PL_INVALID_ARGUMENT, "endpoints are empty");
-    return pl_check_endpoints("endpoints", r->endpoints, r->n_endpoints);
+    PL_TRY(pl_check_endpoints("endpoints", r->endpoints, r->n_endpoints));
+    if (r->audit_head.len == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "audit_head is missing");
+    return pl_head_check_seen(r->audit_seen, r->n_audit_seen);
+}
+
+static pl_status check_head(const Parley__V1__Reservation *r, const Parley__V1__Descriptor *d) {
+    Parley__V1__AuditHead *head;
+    PL_TRY(pl_wrap(pl_head_verify(pl_binary_view(r->audit_head), d, &head), "audit_head"));
+    pl_status status = pl_head_check_links(r->audit_links, r->n_audit_links, head->size);
+    pl_document_free(head);
+    return status;
 }
 
 pl_status pl_reservation_sign(const Parley__V1__Reservation *reservation, const pl_key *key,
@@ -45,6 +57,7 @@ static pl_status check(const Parley__V1__Reservation *r, const Parley__V1__Descr
     PL_TRY(check_form(r));
     if (strcmp(r->org, d->org) != 0)
         return pl_fail(PL_UNAUTHENTICATED, "org is %s, but %s signed it", r->org, d->org);
+    PL_TRY(check_head(r, d));
     PL_TRY(pl_check_not_future("reserved_at", r->reserved_at, now));
     return pl_check_not_past("not_after", r->not_after, now, PL_CLOCK_SKEW_SECONDS);
 }

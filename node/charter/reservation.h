@@ -1,5 +1,6 @@
 /* Reservation: one party is ready now: a one-time X25519 key, a salted commitment to the version of
- * its inputs, capacity, endpoints, for a minute or so. */
+ * its inputs, capacity, endpoints, for a minute or so; and the head of its audit log (head.h), with
+ * what proves to the others that the log continues the one they saw. */
 #ifndef PL_NODE_CHARTER_RESERVATION_H
 #define PL_NODE_CHARTER_RESERVATION_H
 

@@ -33,7 +33,7 @@ typedef struct pl_command {
 
 /* The command groups; each ends with {0}. */
 extern const pl_command pl_query_commands[], pl_train_commands[], pl_job_commands[],
-    pl_approval_commands[], pl_view_commands[], pl_admin_commands[];
+    pl_approval_commands[], pl_view_commands[], pl_audit_commands[], pl_admin_commands[];
 
 /* ---- arguments: take an option's value ("--purpose", "P") or a flag out of the words ---- */
 const char *pl_cli_option(pl_cli *cli, const char *name); /* NULL: not given */

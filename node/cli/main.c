@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const pl_command *const groups[] = {pl_query_commands, pl_train_commands,
-                                           pl_job_commands,   pl_approval_commands,
-                                           pl_view_commands,  pl_admin_commands};
+static const pl_command *const groups[] = {
+    pl_query_commands, pl_train_commands, pl_job_commands,  pl_approval_commands,
+    pl_view_commands,  pl_audit_commands, pl_admin_commands};
 #define N_GROUPS (sizeof groups / sizeof *groups)
 
 static void print_help(FILE *out) {

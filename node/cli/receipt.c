@@ -47,6 +47,11 @@ static void print_verdict(const pl_receipt_verdict *v, const char *job) {
     for (size_t i = 0; i < r->n_parties; i++)
         printf("%s%s: %s\n", i == 0 ? "signatures   " : "             ", r->parties[i],
                v->has_signed[i] ? "valid" : "MISSING");
+    for (size_t i = 0; i < r->n_parties; i++) {
+        if (v->heads[i] != NULL)
+            printf("%s%s: %llu records\n", i == 0 ? "audit heads  " : "             ",
+                   r->parties[i], (unsigned long long)v->heads[i]->size);
+    }
     for (size_t i = 0; i < r->n_opened; i++)
         printf("%s%s\n", i == 0 ? "opened       " : "             ", r->opened[i]);
     for (size_t i = 0; i < r->n_disclosures; i++) {
@@ -67,8 +72,15 @@ static pl_status report(const pl_receipt_verdict *v, bool json) {
         print_verdict(v, job);
     if (v->n_signed == v->receipt->n_parties)
         return PL_OK;
-    return pl_fail(PL_FAILED_PRECONDITION, "%zu of %zu parties have not signed this receipt yet",
-                   v->receipt->n_parties - v->n_signed, v->receipt->n_parties);
+    char missing[600] = "";
+    for (size_t i = 0, at = 0; i < v->receipt->n_parties && at < sizeof missing - 60; i++) {
+        if (!v->has_signed[i])
+            at += (size_t)snprintf(missing + at, sizeof missing - at, "%s%.40s",
+                                   at == 0 ? "" : ", ", v->receipt->parties[i]);
+    }
+    return pl_fail(PL_FAILED_PRECONDITION,
+                   "%zu of %zu parties have not signed this receipt yet: %s",
+                   v->receipt->n_parties - v->n_signed, v->receipt->n_parties, missing);
 }
 
 static pl_status open_manifest(const Parley__V1__ReceiptReply *file, const char *path,

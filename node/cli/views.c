@@ -1,5 +1,6 @@
-/* views.c: parley catalog, status, audit show|verify, receipt get|verify. */
+/* views.c: parley catalog, status, receipt get|verify. */
 #include "node/cli/cli.h"
+#include "node/cli/evidence.h"
 #include "node/cli/receipt.h"
 
 #include <errno.h>
@@ -186,65 +187,6 @@ static pl_status run_status(pl_cli *cli) {
     return status;
 }
 
-/* ---- audit ---- */
-
-static json_t *audit_json(const Parley__V1__AuditRecord *r) {
-    char hash[129] = "";
-    if (r->hash.len <= 64)
-        pl_hex_encode(pl_view_of(r->hash.data, r->hash.len), hash);
-    return json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "seq",
-                     (json_int_t)r->seq, "time_ms", (json_int_t)r->time_ms, "user", r->user,
-                     "address", r->address, "object", r->object, "content", r->content, "action",
-                     r->action, "result", r->result, "system", r->system, "method", r->method,
-                     "job_id", r->job_id, "charter_digest", r->charter_digest, "hash", hash);
-}
-
-static pl_status on_record(const ProtobufCMessage *message, void *ctx) {
-    const Parley__V1__AuditRecord *r = (const Parley__V1__AuditRecord *)message;
-    const pl_cli *cli = ctx;
-    if (cli->json) {
-        json_t *line = audit_json(r);
-        json_dumpf(line, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(line);
-        return PL_OK;
-    }
-    char at[32];
-    pl_cli_time(r->time_ms / 1000, at);
-    printf("%5llu  %s  %-18s %-22s %-8s %-17.17s %s\n", (unsigned long long)r->seq, at, r->user,
-           r->action, r->result, r->object, strcmp(r->content, "-") == 0 ? "" : r->content);
-    return PL_OK;
-}
-
-static pl_status run_audit_show(pl_cli *cli) {
-    Parley__V1__AuditRequest request = PARLEY__V1__AUDIT_REQUEST__INIT;
-    const char *job = pl_cli_option(cli, "--job"), *from = pl_cli_option(cli, "--from");
-    if (from != NULL)
-        PL_TRY(pl_cli_number(from, "--from", UINT64_MAX / 2, &request.from));
-    request.job_id = (char *)(uintptr_t)(job == NULL ? "" : job);
-    PL_TRY(pl_cli_words(cli, 0, "audit show [--job JOB] [--from N]"));
-    return pl_cli_stream(cli, "auditor", "AuditShow", &request.base,
-                         &parley__v1__audit_record__descriptor, on_record, cli);
-}
-
-static pl_status run_audit_verify(pl_cli *cli) {
-    Parley__V1__AuditRequest request = PARLEY__V1__AUDIT_REQUEST__INIT;
-    Parley__V1__AuditVerdict *v = NULL;
-    PL_TRY(pl_cli_words(cli, 0, "audit verify"));
-    PL_TRY(pl_cli_call(cli, "auditor", "AuditVerify", &request.base,
-                       &parley__v1__audit_verdict__descriptor, &v));
-    if (cli->json)
-        pl_cli_print_json(json_pack("{s:b, s:I, s:s, s:I, s:s, s:s}", "ok", v->ok, "records",
-                                    (json_int_t)v->records, "kind", v->kind, "record",
-                                    (json_int_t)v->record, "fault", v->fault, "head", v->head));
-    else if (v->ok)
-        printf("audit log: %llu records, unbroken; head %s\n", (unsigned long long)v->records,
-               v->head);
-    pl_status status = v->ok ? PL_OK : pl_fail(PL_CORRUPT, "audit log: %s: %s", v->kind, v->fault);
-    parley__v1__audit_verdict__free_unpacked(v, NULL);
-    return status;
-}
-
 /* ---- receipts ---- */
 
 static pl_status run_receipt_get(pl_cli *cli) {
@@ -257,17 +199,7 @@ static pl_status run_receipt_get(pl_cli *cli) {
         return pl_fail(PL_INVALID_ARGUMENT, "usage: parley receipt get JOB --output FILE");
     PL_TRY(pl_cli_job_call(cli, "auditor", "Receipt", cli->argv[0],
                            &parley__v1__receipt_reply__descriptor, &reply));
-    size_t len = parley__v1__receipt_reply__get_packed_size(reply);
-    uint8_t *packed;
-    pl_status status = pl_alloc(len + 1, 1, &packed);
-    if (pl_is_ok(status)) {
-        parley__v1__receipt_reply__pack(reply, packed);
-        FILE *file = fopen(path, "wbe");
-        bool ok = file != NULL && fwrite(packed, 1, len, file) == len;
-        ok = file != NULL && fclose(file) == 0 && ok;
-        status = ok ? PL_OK : pl_fail(PL_IO, "cannot write %s: %s", path, strerror(errno));
-        free(packed);
-    }
+    pl_status status = pl_evidence_write(reply, path);
     parley__v1__receipt_reply__free_unpacked(reply, NULL);
     if (pl_is_ok(status) && !cli->json)
         printf("receipt written to %s\n", path);
@@ -286,10 +218,6 @@ const pl_command pl_view_commands[] = {
      "usage: parley status [--wait S] [--json]\n\n"
      "  --wait S   first wait, S seconds at most, until all members are online\n",
      run_status},
-    {"audit show", "the audit log", "usage: parley audit show [--job JOB] [--from N] [--json]\n",
-     run_audit_show},
-    {"audit verify", "check the audit log's chain", "usage: parley audit verify [--json]\n",
-     run_audit_verify},
     {"receipt get", "save a job's receipt", "usage: parley receipt get JOB --output FILE\n",
      run_receipt_get},
     {"receipt verify", "check a receipt offline",

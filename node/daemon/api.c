@@ -42,7 +42,7 @@ void pl_api_reply(pl_rpc_call *call, const ProtobufCMessage *message) {
 }
 
 /* The answer to a call that wrote: durable first. */
-static void reply_ack(pl_node *node, pl_rpc_call *call) {
+void pl_api_ack(pl_node *node, pl_rpc_call *call) {
     pl_status status = pl_turn_flush(node);
     if (!pl_is_ok(status)) {
         pl_rpc_fail(call, status);
@@ -311,7 +311,7 @@ static void on_cancel_job(pl_node *node, pl_rpc_call *call, pl_view request) {
     principal_of(node, call, principal);
     pl_status status = pl_step_cancel(node, id, principal);
     if (pl_is_ok(status))
-        reply_ack(node, call);
+        pl_api_ack(node, call);
     else
         pl_rpc_fail(call, status);
 }
@@ -366,6 +366,9 @@ static const struct {
     {"Catalog", ANALYST | APPROVER | OPERATOR, false, pl_api_catalog},
     {"AuditShow", AUDITOR | OPERATOR, true, pl_api_audit_show},
     {"AuditVerify", AUDITOR | OPERATOR, false, pl_api_audit_verify},
+    {"AuditHeads", AUDITOR | OPERATOR, false, pl_api_audit_heads},
+    {"AuditPeers", AUDITOR | OPERATOR, false, pl_api_audit_peers},
+    {"AuditAccept", OPERATOR, false, pl_api_audit_accept},
     {"Receipt", ALL, false, pl_api_receipt},
     {"Status", ALL, false, pl_api_status},
 };

@@ -117,6 +117,8 @@ static pl_status peer_take_descriptor(pl_node *node, pl_peer *peer, pl_view sign
     pl_bytes copy = {0};
     pl_status status = pl_jobs_high_raise(node->jobs, name, descriptor->serial);
     if (pl_is_ok(status))
+        status = pl_past_keep_descriptor(node, descriptor, signed_descriptor);
+    if (pl_is_ok(status))
         status = pl_bytes_dup(signed_descriptor, &copy);
     if (!pl_is_ok(status)) {
         parley__v1__descriptor__free_unpacked(descriptor, NULL);

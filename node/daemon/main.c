@@ -10,9 +10,12 @@
 
 static const char help[] = "parleyd: the daemon of a Parley node\n"
                            "\n"
-                           "usage: parleyd --config FILE\n"
+                           "usage: parleyd --config FILE [--accept-audit REASON]\n"
                            "\n"
                            "  --config FILE   the node's configuration (parleyd.yaml)\n"
+                           "  --accept-audit REASON\n"
+                           "                  go on though the audit log is not the one this node\n"
+                           "                  signed; recorded with the reason\n"
                            "  --version       print the version\n"
                            "  --help          print this\n"
                            "\n"
@@ -32,11 +35,11 @@ static void harden(void) {
     signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: an error, not an end */
 }
 
-static int run(const char *config_path) {
+static int run(const char *config_path, const char *accept_audit) {
     uv_loop_t loop;
     uv_loop_init(&loop);
     pl_node *node = NULL;
-    pl_status status = pl_node_open(&loop, config_path, &node);
+    pl_status status = pl_node_open(&loop, config_path, accept_audit, &node);
     if (pl_is_ok(status)) {
         printf("parleyd ready: org %s, session port %s\n", node->own, node->endpoint);
         fflush(stdout);
@@ -57,14 +60,18 @@ static int run(const char *config_path) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"accept-audit", required_argument, NULL, 'a'},
                                             {"version", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    const char *config_path = NULL;
+    const char *config_path = NULL, *accept_audit = NULL;
     for (int option; (option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1;) {
         switch (option) {
         case 'c':
             config_path = optarg;
+            break;
+        case 'a':
+            accept_audit = optarg;
             break;
         case 'v':
             printf("parleyd " PARLEY_VERSION "\n");
@@ -83,7 +90,7 @@ int main(int argc, char **argv) {
     }
     harden();
     pl_rpc_init();
-    int code = run(config_path);
+    int code = run(config_path, accept_audit);
     pl_rpc_shutdown();
     return code;
 }

@@ -46,7 +46,7 @@ static pl_status open_manifest(pl_node *node) {
     return pl_wrap(status, "cannot use the manifest %s", path);
 }
 
-static pl_status check_membership(const pl_node *node) {
+static pl_status check_membership(pl_node *node) {
     const Parley__V1__Member *member = pl_manifest_member(node->manifest, node->own);
     if (member == NULL)
         return pl_fail(PL_UNAUTHENTICATED, "%s is not a member of federation %s", node->own,
@@ -55,8 +55,10 @@ static pl_status check_membership(const pl_node *node) {
     PL_TRY(pl_wrap(pl_descriptor_verify(pl_org_signed_descriptor(node->org), node->manifest,
                                         node->own, 0, pl_now(), &descriptor),
                    "this node's own descriptor is not valid"));
+    pl_status status =
+        pl_past_keep_descriptor(node, descriptor, pl_org_signed_descriptor(node->org));
     parley__v1__descriptor__free_unpacked(descriptor, NULL);
-    return PL_OK;
+    return pl_is_ok(status) ? pl_past_keep_manifest(node) : status;
 }
 
 static pl_status open_policy(pl_node *node) {
@@ -158,13 +160,14 @@ static void open_timers(pl_node *node) {
     uv_signal_start(&node->on_int, on_signal, SIGINT);
 }
 
-static pl_status open_all(pl_node *node, const char *config_path) {
+static pl_status open_all(pl_node *node, const char *config_path, const char *accept_audit) {
     PL_TRY(pl_config_load(config_path, &node->config));
     PL_TRY(find_worker(node));
     PL_TRY(pl_org_load(pl_config_org(node->config), &node->org));
     node->own = pl_org_name(node->org);
     PL_TRY(open_state(node));
     PL_TRY(pl_node_open_documents(node));
+    PL_TRY(pl_heads_open(node, accept_audit));
     PL_TRY(pl_step_audit(node, NULL, "system", NULL, "node.start", PARLEY_VERSION, "ok"));
     pl_port_callbacks callbacks = {pl_session_take, on_refused, node};
     PL_TRY(pl_port_open(node->loop, pl_config_session_listen(node->config), &callbacks, &node->port,
@@ -177,7 +180,8 @@ static pl_status open_all(pl_node *node, const char *config_path) {
     return PL_OK;
 }
 
-pl_status pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out) {
+pl_status pl_node_open(uv_loop_t *loop, const char *config_path, const char *accept_audit,
+                       pl_node **out) {
     pl_node *node;
     PL_TRY(pl_alloc(1, sizeof *node, &node));
     node->loop = loop;
@@ -186,7 +190,7 @@ pl_status pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out) 
     pl_turn_open(node);
     *out = node;
     PL_TRY(pl_strdup(config_path, &node->config_path));
-    return open_all(node, config_path);
+    return open_all(node, config_path, accept_audit);
 }
 
 /* ---- stopping: no new work, children end, handles close, the loop runs empty ---- */

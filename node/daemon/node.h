@@ -135,7 +135,9 @@ void pl_reload_if_idle(pl_node *node);
 /* Manifest, membership, policy, datasets, after configuration and keys; all verified. */
 PL_STATUS pl_node_open_documents(pl_node *node);
 void pl_node_free_documents(pl_node *node); /* configuration and keys too */
-PL_STATUS pl_node_open(uv_loop_t *loop, const char *config_path, pl_node **out);
+/* accept_audit: see pl_heads_open; NULL: nothing is accepted. */
+PL_STATUS pl_node_open(uv_loop_t *loop, const char *config_path, const char *accept_audit,
+                       pl_node **out);
 void pl_node_stop(pl_node *node); /* orderly: the loop then runs empty */
 void pl_node_free(pl_node *node);
 
@@ -151,6 +153,13 @@ PL_STATUS pl_peer_update(pl_node *node, const Parley__V1__Peer *peer);
 /* Descriptor of a member, own one included; UNAVAILABLE when the scheduler has not shown a valid
  * one. */
 PL_STATUS pl_node_descriptor(pl_node *node, const char *org, const Parley__V1__Descriptor **out);
+
+/* past.c: keys and manifests as they were, by which old receipts and heads verify */
+PL_STATUS pl_past_keep_descriptor(pl_node *node, const Parley__V1__Descriptor *descriptor,
+                                  pl_view signed_descriptor);
+PL_STATUS pl_past_descriptor(pl_node *node, pl_view sign_key_id, pl_bytes *out); /* NOT_FOUND */
+PL_STATUS pl_past_keep_manifest(pl_node *node);
+PL_STATUS pl_past_manifest(pl_node *node, uint64_t epoch, pl_bytes *out); /* NOT_FOUND */
 
 /* step.c: what every step uses */
 int64_t pl_now(void); /* seconds since 1970 */
@@ -219,6 +228,30 @@ void pl_reservation_received(pl_node *node, const char *from, pl_view signed_res
 PL_STATUS pl_charter_try(pl_node *node,
                          const uint8_t *job); /* assembles and posts it once all is there */
 
+/* heads.c: heads of audit logs */
+typedef struct pl_head_parts {
+    pl_bytes signed_head;
+    Parley__V1__AuditLink **links;
+    size_t n_links;
+    Parley__V1__AuditSeen **seen;
+    size_t n_seen;
+} pl_head_parts;
+/* Holds the own log against the head this node signed last. CORRUPT: it went back or is another;
+ * accept_reason not NULL: then that is recorded, and the node goes on. */
+PL_STATUS pl_heads_open(pl_node *node, const char *accept_reason);
+/* Signs the own head and adds what each party needs; the reservation borrows from parts. */
+PL_STATUS pl_heads_fill(pl_node *node, const Parley__V1__Proposal *proposal,
+                        Parley__V1__Reservation *reservation, pl_head_parts *parts);
+void pl_head_parts_done(pl_head_parts *parts);
+/* Every other party's head against what is known of its log. CORRUPT: refused, and kept as
+ * disputed. */
+struct pl_charter;
+PL_STATUS pl_heads_check(pl_node *node, const struct pl_charter *charter);
+PL_STATUS pl_heads_accept_disputed(pl_node *node, const char *org, const char *principal,
+                                   const char *reason);
+PL_STATUS pl_heads_load(pl_node *node, const char *org, Parley__V1__AuditPeer **out);
+PL_STATUS pl_heads_store(pl_node *node, const char *org, const Parley__V1__AuditPeer *peer);
+
 /* start.c */
 void pl_charter_received(pl_node *node, const char *from, pl_view signed_charter);
 
@@ -264,13 +297,19 @@ void pl_api_reply(pl_rpc_call *call, const ProtobufCMessage *message);
 /* Resolves the JobRef of a request; false: the call has been answered with the failure. */
 bool pl_api_job_of(pl_node *node, pl_rpc_call *call, pl_view request, uint8_t id[PL_JOB_ID_BYTES]);
 
-/* api_views.c */
+/* Acknowledges a call that wrote: durable first. */
+void pl_api_ack(pl_node *node, pl_rpc_call *call);
+
+/* api_views.c, api_audit.c */
 void pl_api_list_approvals(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_show_approval(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_decide_approval(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_catalog(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_audit_show(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_audit_verify(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_audit_heads(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_audit_peers(pl_node *node, pl_rpc_call *call, pl_view request);
+void pl_api_audit_accept(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_receipt(pl_node *node, pl_rpc_call *call, pl_view request);
 void pl_api_status(pl_node *node, pl_rpc_call *call, pl_view request);
 

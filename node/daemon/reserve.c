@@ -152,6 +152,16 @@ static pl_status commit_inputs(pl_live *live) {
                            pl_view_of(salted, sizeof salted));
 }
 
+static pl_status sign_with_head(pl_node *node, const Parley__V1__Proposal *proposal,
+                                Parley__V1__Reservation *reservation, pl_bytes *out) {
+    pl_head_parts parts = {0};
+    pl_status status = pl_heads_fill(node, proposal, reservation, &parts);
+    if (pl_is_ok(status))
+        status = pl_reservation_sign(reservation, pl_org_sign_key(node->org), out);
+    pl_head_parts_done(&parts);
+    return status;
+}
+
 static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *proposal,
                                   pl_bytes *out) {
     pl_node *node = live->node;
@@ -162,7 +172,6 @@ static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *pro
     pl_bytes_done(&signed_proposal);
     if (!pl_is_ok(status))
         return status;
-    (void)proposal;
     Parley__V1__Reservation reservation = PARLEY__V1__RESERVATION__INIT;
     reservation.version = 1;
     reservation.job_id = (ProtobufCBinaryData){PL_JOB_ID_BYTES, live->id};
@@ -180,7 +189,7 @@ static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *pro
         reservation.endpoints = &own_endpoint;
         reservation.n_endpoints = 1;
     }
-    return pl_reservation_sign(&reservation, pl_org_sign_key(node->org), out);
+    return sign_with_head(node, proposal, &reservation, out);
 }
 
 static pl_status finish_reservation(pl_live *live) {

@@ -145,6 +145,7 @@ static pl_status accept_charter(pl_live *live, const char *from, pl_view signed_
     pl_bytes plan_bytes = {0};
     Parley__V1__Plan *plan = NULL;
     pl_status status;
+    PL_CHECK(status, pl_heads_check(node, charter));
     PL_CHECK(status, pl_step_plan(node, live->id, &plan));
     PL_CHECK(status, judge_again(node, plan, charter->proposal));
     memcpy(live->session_id, charter->session_id, 16);
@@ -192,6 +193,8 @@ void pl_charter_received(pl_node *node, const char *from, pl_view signed_charter
             pl_fail(PL_FAILED_PRECONDITION, "a charter for a job without a live reservation here");
     if (pl_is_ok(status))
         status = accept_charter(live, from, signed_charter);
+    if (pl_status_code(status) == PL_CORRUPT) /* trying again would not help: somebody must look */
+        pl_step_abort(node, job, pl_status_dup(status), true);
     if (!pl_is_ok(status))
         pl_step_reject(node, job, from, "charter.receive", status);
 }

@@ -2,6 +2,7 @@
 
 #include "tests/unit/federation_fixture.h"
 
+#include "node/charter/head.h"
 #include "node/crypto/signed.h"
 #include "tests/unit/sweep.h"
 
@@ -176,7 +177,7 @@ static void init_proposal(const fixture *f, fixture_job *job) {
     p->session_seconds = 120;
 }
 
-static void init_answers(fixture_job *job, int i) {
+static void init_answers(const fixture *f, fixture_job *job, int i) {
     Parley__V1__Approval *a = &job->approval[i];
     parley__v1__approval__init(a);
     a->version = 1;
@@ -206,6 +207,28 @@ static void init_answers(fixture_job *job, int i) {
     r->not_after = FIXTURE_NOW + 55;
     r->endpoints = job->endpoints;
     r->n_endpoints = 1;
+    r->audit_links = job->links;
+    r->n_audit_links = 1;
+    r->audit_seen = job->seens;
+    r->n_audit_seen = 1;
+    memset(job->root[i], 0x60 + i, 32);
+    fixture_job_sign_head(f, job, i, 9);
+}
+
+/* What goes with every head: of a log before, and of somebody else's. */
+static void init_links(fixture_job *job) {
+    memset(job->old_root, 0x70, sizeof job->old_root);
+    memset(job->path, 0x71, sizeof job->path);
+    parley__v1__audit_link__init(&job->link);
+    job->link.size = 6;
+    job->link.root = BYTES(job->old_root);
+    job->link.path = BYTES(job->path);
+    job->links[0] = &job->link;
+    parley__v1__audit_seen__init(&job->seen);
+    job->seen.org = TEXT("twin");
+    job->seen.size = 3;
+    job->seen.root = BYTES(job->old_root);
+    job->seens[0] = &job->seen;
 }
 
 void fixture_job_init(const fixture *f, fixture_job *job) {
@@ -217,14 +240,27 @@ void fixture_job_init(const fixture *f, fixture_job *job) {
     job->endpoints[0] = TEXT("127.0.0.1:7001");
     init_parties(f, job);
     init_proposal(f, job);
+    init_links(job);
     for (int i = 0; i < FIXTURE_PARTIES; i++)
-        init_answers(job, i);
+        init_answers(f, job, i);
     fixture_job_sign(f, job);
 }
 
 void fixture_job_sign_approval(const fixture *f, fixture_job *job, int party) {
     fixture_sign(&job->approval[party], "approval", fixture_names[party],
                  pl_org_sign_key(f->orgs[party]), &job->signed_approval[party]);
+}
+
+void fixture_job_sign_head(const fixture *f, fixture_job *job, int party, uint64_t size) {
+    Parley__V1__AuditHead head = PARLEY__V1__AUDIT_HEAD__INIT;
+    head.org = TEXT(fixture_names[party]);
+    head.size = size;
+    head.root = BYTES(job->root[party]);
+    head.time_ms = (FIXTURE_NOW - 10) * 1000;
+    pl_bytes_done(&job->signed_head[party]);
+    must(pl_head_sign(&head, pl_org_sign_key(f->orgs[party]), &job->signed_head[party]));
+    job->reservation[party].audit_head =
+        (ProtobufCBinaryData){job->signed_head[party].len, job->signed_head[party].data};
 }
 
 void fixture_job_sign_reservation(const fixture *f, fixture_job *job, int party) {
@@ -258,5 +294,6 @@ void fixture_job_done(fixture_job *job) {
     for (int i = 0; i < FIXTURE_PARTIES; i++) {
         pl_bytes_done(&job->signed_approval[i]);
         pl_bytes_done(&job->signed_reservation[i]);
+        pl_bytes_done(&job->signed_head[i]);
     }
 }

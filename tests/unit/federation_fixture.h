@@ -55,6 +55,10 @@ typedef struct fixture_job {
     Parley__V1__Reservation reservation[FIXTURE_PARTIES];
     uint8_t policy_digest[32], session_key[FIXTURE_PARTIES][32], commitment[FIXTURE_PARTIES][32];
     char *endpoints[1];
+    uint8_t root[FIXTURE_PARTIES][32], old_root[32], path[64];
+    Parley__V1__AuditLink link, *links[1];
+    Parley__V1__AuditSeen seen, *seens[1];
+    pl_bytes signed_head[FIXTURE_PARTIES];
 
     pl_bytes signed_proposal, signed_approval[FIXTURE_PARTIES], signed_reservation[FIXTURE_PARTIES];
 } fixture_job;
@@ -63,6 +67,8 @@ void fixture_job_init(const fixture *f, fixture_job *job);
 /* Signs all of it as the messages now stand. */
 void fixture_job_sign(const fixture *f, fixture_job *job);
 void fixture_job_sign_approval(const fixture *f, fixture_job *job, int party);
+/* The head of the party's audit log, of that size. */
+void fixture_job_sign_head(const fixture *f, fixture_job *job, int party, uint64_t size);
 void fixture_job_sign_reservation(const fixture *f, fixture_job *job, int party);
 void fixture_job_charter(const fixture *f, const fixture_job *job, pl_bytes *out);
 void fixture_job_done(fixture_job *job);

@@ -200,6 +200,48 @@ static void what_a_reservation_must_say(void **state) {
     no_reservation(PL_INVALID_ARGUMENT, "endpoints[3] is not host:port");
 }
 
+/* The head of the audit log, and what goes with it. */
+static void what_a_head_must_say(void **state) {
+    (void)state;
+    ProtobufCBinaryData whole = reservation->audit_head;
+    reservation->audit_head.len = 0;
+    no_reservation(PL_INVALID_ARGUMENT, "audit_head is missing");
+    reservation->audit_head = job.reservation[SOUTH].audit_head;
+    must_refuse(take_reservation(), PL_UNAUTHENTICATED, "reservation of tax: audit_head");
+    reservation->audit_head = whole;
+    fixture_job_sign_head(&world, &job, TAX, 6); /* as long as the link's */
+    must_refuse(take_reservation(), PL_INVALID_ARGUMENT, "audit_links[0]: size 6 is not between");
+    fixture_job_sign_head(&world, &job, TAX, 7);
+    must(take_reservation());
+    job.link.size = 0;
+    must_refuse(take_reservation(), PL_INVALID_ARGUMENT, "audit_links[0]: size 0 is not between");
+    job.link.size = 6;
+    job.link.root.len = 31;
+    must_refuse(take_reservation(), PL_INVALID_ARGUMENT, "audit_links[0]: root has 31 bytes");
+    job.link.root.len = 32;
+    job.link.path.len = 33;
+    must_refuse(take_reservation(), PL_INVALID_ARGUMENT, "path of 33 bytes is no list of hashes");
+    job.link.path.len = 0;
+    must(take_reservation());
+    Parley__V1__AuditLink *twice[] = {&job.link, &job.link};
+    reservation->audit_links = twice;
+    reservation->n_audit_links = 2;
+    must_refuse(take_reservation(), PL_INVALID_ARGUMENT, "audit_links[1]: size 6 is not between");
+    reservation->n_audit_links = 1;
+    job.seen.size = 0;
+    no_reservation(PL_INVALID_ARGUMENT, "audit_seen[0]: size is 0");
+    job.seen.size = 1;
+    job.seen.root.len = 0;
+    no_reservation(PL_INVALID_ARGUMENT, "audit_seen[0]: root has 0 bytes");
+    job.seen.root.len = 32;
+    Parley__V1__AuditSeen *both[] = {&job.seen, &job.seen};
+    reservation->audit_seen = both;
+    reservation->n_audit_seen = 2;
+    no_reservation(PL_INVALID_ARGUMENT, "audit_seen[1]: org is no name, or not in order");
+    reservation->n_audit_seen = 1;
+    must(take_reservation());
+}
+
 static void how_long_a_reservation_lasts(void **state) {
     (void)state;
     reservation->not_after = reservation->reserved_at;
@@ -229,9 +271,9 @@ static int close_world(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(what_an_approval_must_say),    TEST(when_an_approval_counts),
-        TEST(a_refusal_says_why),           TEST(what_a_reservation_must_say),
-        TEST(how_long_a_reservation_lasts),
+        TEST(what_an_approval_must_say), TEST(when_an_approval_counts),
+        TEST(a_refusal_says_why),        TEST(what_a_reservation_must_say),
+        TEST(what_a_head_must_say),      TEST(how_long_a_reservation_lasts),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -216,10 +216,23 @@ static void every_field_of_a_reservation(void **state) {
     (void)state;
     /* Of another party's reservation the key and the commitment are its own to choose. */
     static const sweep_row rows[] = {
-        {"session_key changed", NULL}, {"input_commitment changed", NULL},
-        {"memory_bytes +1", NULL},     {"memory_bytes large", NULL},
-        {"reserved_at +1", NULL},      {"not_after +1", NULL},
+        {"session_key changed", NULL},
+        {"input_commitment changed", NULL},
+        {"memory_bytes +1", NULL},
+        {"memory_bytes large", NULL},
+        {"reserved_at +1", NULL},
+        {"not_after +1", NULL},
         {"endpoints doubled", NULL},
+        /* Whether a proof holds is asked by the node, not by the form. */
+        {"audit_links dropped", NULL},
+        {"audit_links[0].size +1", NULL},
+        {"audit_links[0].root changed", NULL},
+        {"audit_links[0].path changed", NULL},
+        {"audit_seen dropped", NULL},
+        {"audit_seen[0].org changed", NULL},
+        {"audit_seen[0].size +1", NULL},
+        {"audit_seen[0].size large", NULL},
+        {"audit_seen[0].root changed", NULL},
     };
     int at = NORTH;
     sweep s = {.name = "reservation",
@@ -230,8 +243,20 @@ static void every_field_of_a_reservation(void **state) {
     sweep_run(&s, &job.reservation[TAX].base, 20);
     /* Of the node's own, only what it made passes. */
     static const sweep_row own_rows[] = {
-        {"memory_bytes +1", NULL}, {"memory_bytes large", NULL}, {"reserved_at +1", NULL},
-        {"not_after +1", NULL},    {"endpoints doubled", NULL},
+        {"memory_bytes +1", NULL},
+        {"memory_bytes large", NULL},
+        {"reserved_at +1", NULL},
+        {"not_after +1", NULL},
+        {"endpoints doubled", NULL},
+        {"audit_links dropped", NULL},
+        {"audit_links[0].size +1", NULL},
+        {"audit_links[0].root changed", NULL},
+        {"audit_links[0].path changed", NULL},
+        {"audit_seen dropped", NULL},
+        {"audit_seen[0].org changed", NULL},
+        {"audit_seen[0].size +1", NULL},
+        {"audit_seen[0].size large", NULL},
+        {"audit_seen[0].root changed", NULL},
     };
     at = TAX;
     sweep own = {.name = "own reservation",

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "node/charter/head.h"
 #include "node/charter/receipt.h"
 #include "node/crypto/digest.h"
 #include "node/crypto/signed.h"
@@ -187,7 +188,10 @@ static void every_field_of_a_receipt(void **state) {
         {"plan_digest changed", NULL},
         {"parties dropped", "input_commitments are 4 for 3 parties"},
         {"parties doubled", "input_commitments are 4 for 5 parties"},
-        {"parties swapped", NULL},
+        {"parties swapped", "audit_heads[0], of north: it is of the log of health"},
+        {"audit_heads swapped", "audit_heads[0], of health: it is of the log of north"},
+        {"audit_heads dropped", "audit_heads are 3 for 4 parties"},
+        {"audit_heads doubled", "audit_heads are 5 for 4 parties"},
         {"input_commitments swapped", NULL},
         {"input_commitments[0] changed", NULL},
         {"input_commitments[1] changed", NULL},
@@ -237,6 +241,40 @@ static void an_altered_receipt_is_named(void **state) {
     g.body->disclosures[0]->state = PARLEY__V1__RECIPIENT_STATE__RECIPIENT_STATE_RELEASED;
     g.body->job_id.data[3] ^= 4;
     must_refuse(receipt_changed(&g), PL_CORRUPT, "the signature of health is forged");
+    parley__v1__receipt__free_unpacked(g.body, NULL);
+}
+
+/* A head signed by another's key, or for another, in a receipt that all sign. */
+static void a_forged_head_is_named(void **state) {
+    (void)state;
+    forge g = {parley__v1__receipt__unpack(NULL, body.len, body.data), true};
+    ProtobufCBinaryData *at = &g.body->audit_heads[SOUTH], before = *at;
+    pl_bytes forged = {0};
+    Parley__V1__AuditHead *head;
+    must(pl_head_read(pl_view_of(at->data, at->len), &head));
+    assert_int_equal(head->size, 9);
+    assert_memory_equal(head->root.data, job.root[SOUTH], 32);
+    head->size = 8;
+    fixture_sign(head, "audit-head", "south", pl_org_sign_key(world.orgs[TAX]), &forged);
+    *at = (ProtobufCBinaryData){forged.len, forged.data};
+    must_refuse(receipt_changed(&g), PL_CORRUPT, "audit_heads[2], of south: it is forged");
+    fixture_sign(head, "receipt", "south", pl_org_sign_key(world.orgs[SOUTH]), &forged);
+    *at = (ProtobufCBinaryData){forged.len, forged.data};
+    must_refuse(receipt_changed(&g), PL_CORRUPT, "audit_heads[2], of south: it is forged");
+    fixture_sign(head, "audit-head", "south", pl_org_sign_key(world.orgs[SOUTH]), &forged);
+    *at = (ProtobufCBinaryData){forged.len, forged.data};
+    must(receipt_changed(&g)); /* its own word */
+    head->key_id.data[0] ^= 1;
+    fixture_sign(head, "audit-head", "south", pl_org_sign_key(world.orgs[SOUTH]), &forged);
+    *at = (ProtobufCBinaryData){forged.len, forged.data};
+    must_refuse(receipt_changed(&g), PL_PROTOCOL, "key_id differs from the key that signed it");
+    *at = before;
+    parley__v1__audit_head__free_unpacked(head, NULL);
+    pl_bytes_done(&forged);
+    /* South has not signed and no descriptor of it is given: its head proves nothing, and is no
+     * fault. */
+    descriptors[SOUTH] = (pl_view){0};
+    must(receipt_changed(&g));
     parley__v1__receipt__free_unpacked(g.body, NULL);
 }
 
@@ -377,6 +415,7 @@ int main(void) {
         TEST(every_field_of_a_receipt),
         TEST(the_lists_of_a_receipt_are_bounded),
         TEST(an_altered_receipt_is_named),
+        TEST(a_forged_head_is_named),
         TEST(who_may_sign_a_receipt),
         TEST(each_party_signs_once),
         TEST(nobody_signed),
