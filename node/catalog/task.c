@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SALT_BYTES_MAX 64
+
 static const char *const KEYS[] = {"dataset",  "label",      "positive", "features",      "purpose",
                                    "protocol", "compute",    "rounds",   "learning_rate", "l2",
                                    "split",    "recipients", NULL};
@@ -51,6 +53,16 @@ static pl_status read_features(const pl_yaml *root, pl_train_task *out) {
     return PL_OK;
 }
 
+/* It stands in what approvers read: nothing that a terminal could take for more than a word. */
+static pl_status check_salt(const pl_yaml *map, const char *salt) {
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+    if (strlen(salt) <= SALT_BYTES_MAX && strspn(salt, allowed) == strlen(salt))
+        return PL_OK;
+    return pl_yaml_fault(pl_yaml_get(map, "salt"),
+                         "salt must be at most %d letters, digits or any of -_.:", SALT_BYTES_MAX);
+}
+
 static pl_status read_split(const pl_yaml *root, pl_train_task *out) {
     static const char *const keys[] = {"key", "salt", "holdout", NULL};
     const pl_yaml *map;
@@ -59,7 +71,8 @@ static pl_status read_split(const pl_yaml *root, pl_train_task *out) {
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_text(map, "key", NULL, &out->key));
     PL_TRY(pl_yaml_text(map, "salt", "", &out->salt));
-    PL_TRY(read_real(map, "holdout", 0.01, 0.99, 0.2, &holdout));
+    PL_TRY(check_salt(map, out->salt));
+    PL_TRY(read_real(map, "holdout", 0, 0.99, 0.2, &holdout));
     out->key_line = line_of(map, "key");
     out->holdout_ppm = (uint32_t)lrint(holdout * 1e6);
     return PL_OK;

@@ -64,7 +64,26 @@ static void print_rounds(const train_t *t, pl_buf *out) {
                       pl_logistic_rate_max(t->n_features, t->l2));
 }
 
-static void print_disclosure(const plan_t *plan, pl_buf *out) {
+/* k rows of the others are k (d + 1) unknown numbers; every opened sum is an equation about them.
+ */
+static void print_equations(const plan_t *plan, const train_t *t, pl_buf *out) {
+    uint64_t opened = 0, unknown = (uint64_t)t->cohort * (t->n_features + 1);
+    for (size_t i = 0; i < plan->n_openings; i++)
+        opened += plan->openings[i]->n_values;
+    if (opened > unknown && t->cohort > 0)
+        pl_buf_printf(out,
+                      "  %" PRIu64 " numbers are opened in all, and %u rows hold %" PRIu64
+                      ": the rows of a cohort as small as that could be worked\n  out from them. "
+                      "Fewer rounds or a larger cohort help; certain it is only with noise.\n",
+                      opened, t->cohort, unknown);
+    else if (opened > unknown)
+        pl_buf_printf(out,
+                      "  %" PRIu64 " numbers are opened in all, and no owner asks for a cohort: "
+                      "the rows of a small owner could be\n  worked out from them.\n",
+                      opened);
+}
+
+static void print_disclosure(const plan_t *plan, const train_t *train, pl_buf *out) {
     pl_buf_printf(out, "\nWho learns what\n");
     for (size_t i = 0; i < plan->n_openings; i++)
         pl_buf_printf(out, "  %8" PRIu64 " value%s  %s\n", plan->openings[i]->n_values,
@@ -77,10 +96,11 @@ static void print_disclosure(const plan_t *plan, pl_buf *out) {
                         "of the other.\n"
                       : "  An owner can subtract its own part, and so learns the sums of all "
                         "others together.\n");
-    pl_buf_printf(
-        out, "  A model of every round can tell something about single rows to those who hold it: "
-             "no noise is added.\n"
-             "  Every party learns that the job ran, this plan, the sizes above and timing.\n");
+    pl_buf_printf(out, "  A model of every round can tell something about single rows to those who "
+                       "hold it: no noise is added.\n");
+    print_equations(plan, train, out);
+    pl_buf_printf(out, "  Every party learns that the job ran, this plan, the sizes above and "
+                       "timing.\n");
 }
 
 static void print_trust(const plan_t *plan, pl_buf *out) {
@@ -146,7 +166,7 @@ pl_status pl_train_explain(const plan_t *plan, pl_buf *out) {
     print_parties(plan, out);
     print_rows(train, out);
     print_rounds(train, out);
-    print_disclosure(plan, out);
+    print_disclosure(plan, train, out);
     print_trust(plan, out);
     print_flows(plan, out);
     if (plan->cost != NULL)

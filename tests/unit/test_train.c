@@ -312,9 +312,9 @@ static void pool(pooled *p, const size_t rows[N_OWNERS]) {
                 p->rows[p->n++] = make_row(o, i);
 }
 
-/* A salt that happens to hold out nothing: then the pooled rows are all of them. */
+/* Nothing is held out: then the pooled rows are all of them. */
 static const char ALL[] = "dataset: t\nlabel: %s\nfeatures: [a, b, c, same]\npurpose: p\n"
-                          "split: {key: id, salt: %s, holdout: 0.01}\nrounds: 12\n"
+                          "split: {key: id, holdout: 0}\nrounds: 12\n"
                           "learning_rate: 0.5\nl2: 0.05\n";
 
 static const Parley__V1__TrainResult *model_of(const job *j, const char *org) {
@@ -364,7 +364,7 @@ static void test_equals_pooled(void **state) {
     for (size_t s = 0; s < 3; s++)
         for (uint32_t cohort = 0; cohort <= 20; cohort += 20) {
             char text[400];
-            snprintf(text, sizeof text, ALL, s == 1 ? "word\npositive: yes" : "y", "e");
+            snprintf(text, sizeof text, ALL, s == 1 ? "word\npositive: yes" : "y");
             job *j = job_new(ROWS_OF);
             memcpy(j->compute, SETS[s], sizeof j->compute);
             j->cohort = cohort;
@@ -560,6 +560,7 @@ static void test_explain(void **state) {
         "60 values  sum of the weighted updates",
         "east.t: train on\n      y (label), id (split), a, b, c, same\n",
         "learns the sums of all others",
+        "104 numbers are opened in all, and 5 rows hold 25",
         "id and the\n     salt \"s\"",
         "no noise is added",
         "any two of asker, east and north"};
@@ -618,7 +619,11 @@ static const struct {
     {"dataset: t\nlabel: y\npurpose: p\nsplit: {key: b}\nfeatures: [a]", PL_UNSUPPORTED,
      "task:4: split key b is neither integer nor text"},
     {"dataset: t\nlabel: y\npurpose: p\nsplit: {key: id, holdout: 1}\nfeatures: [a]",
-     PL_INVALID_ARGUMENT, "task:4: holdout must be a number from 0.01 to 0.99"},
+     PL_INVALID_ARGUMENT, "task:4: holdout must be a number from 0 to 0.99"},
+    {"dataset: t\nlabel: y\npurpose: p\nsplit: {key: id, salt: \"\\e[2J\"}\nfeatures: [a]",
+     PL_INVALID_ARGUMENT, "task:4: salt must be at most 64 letters"},
+    {"dataset: t\nlabel: y\npurpose: p\nsplit: {key: id, salt: a b}\nfeatures: [a]",
+     PL_INVALID_ARGUMENT, "task:4: salt must be"},
     {"dataset: t\nlabel: y\npurpose: p\nsplit: {key: id, keys: 1}\nfeatures: [a]",
      PL_INVALID_ARGUMENT, "task:4: key keys is not known"},
     {"dataset: t\nlabel: y\nsplit: {key: id}\nfeatures: [a]", PL_INVALID_ARGUMENT, "purpose"},
