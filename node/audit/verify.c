@@ -105,6 +105,8 @@ static pl_status verdict_of(const pl_walk *w, const pl_merkle *tree, size_t n_cl
     verdict->records = w->count;
     verdict->record = w->record;
     verdict->heads_held = n_claims;
+    verdict->clock_steps = w->clock_steps;
+    verdict->clock_step = w->clock_step;
     pl_status status = pl_strdup(w->fault, &verdict->fault);
     if (pl_is_ok(status))
         status = pl_strdup(pl_walk_kind_name(w->kind), &verdict->kind);

@@ -183,12 +183,19 @@ static void explain(pl_walk *w, const Parley__V1__AuditRecord *record, bool read
                                : "it was changed (it cannot be read)");
 }
 
+static void note_time(pl_walk *w, int64_t time_ms) {
+    if (w->count > 0 && time_ms < w->time_ms - PL_WALK_CLOCK_STEP_MS && w->clock_steps++ == 0)
+        w->clock_step = w->count;
+    w->time_ms = time_ms;
+}
+
 Parley__V1__AuditRecord *pl_walk_next(pl_walk *w) {
     bool readable;
     if (w->kind != PL_WALK_FINE || !read_body(w))
         return NULL;
     Parley__V1__AuditRecord *record = parse(w, &readable);
     if (record != NULL && belongs(w, record)) {
+        note_time(w, record->time_ms);
         memcpy(w->before, w->head, 32);
         memcpy(w->head, record->hash.data, 32);
         w->count++;

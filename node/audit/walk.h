@@ -13,6 +13,9 @@
  * before it is hashed. */
 #define PL_WALK_HASH_FIELD_BYTES 34
 
+/* A clock that is put right by more than this between two records is worth an auditor's look. */
+#define PL_WALK_CLOCK_STEP_MS 120000
+
 typedef enum pl_walk_kind {
     PL_WALK_FINE,
     PL_WALK_CHANGE,
@@ -31,8 +34,10 @@ typedef struct pl_walk {
     uint8_t before[32];   /* of the one before it */
     uint8_t body[PL_AUDIT_RECORD_BYTES_MAX];
     size_t len;
-    pl_merkle_hash leaf; /* of the record just read */
-    bool torn;           /* the file ends inside a record */
+    pl_merkle_hash leaf;              /* of the record just read */
+    bool torn;                        /* the file ends inside a record */
+    int64_t time_ms;                  /* of the last good record */
+    uint64_t clock_steps, clock_step; /* how often the clock went back, and where first */
     pl_walk_kind kind;
     uint64_t record; /* the fault's */
     char fault[256];

@@ -51,13 +51,19 @@ static pl_status run_audit_show(pl_cli *cli) {
 
 static pl_status report_verdict(const Parley__V1__AuditVerdict *v, bool json) {
     if (json)
-        pl_cli_print_json(json_pack("{s:b, s:I, s:s, s:I, s:s, s:s, s:I}", "ok", v->ok, "records",
-                                    (json_int_t)v->records, "kind", v->kind, "record",
+        pl_cli_print_json(json_pack("{s:b, s:I, s:s, s:I, s:s, s:s, s:I, s:I}", "ok", v->ok,
+                                    "records", (json_int_t)v->records, "kind", v->kind, "record",
                                     (json_int_t)v->record, "fault", v->fault, "head", v->head,
-                                    "heads_held", (json_int_t)v->heads_held));
+                                    "heads_held", (json_int_t)v->heads_held, "clock_steps",
+                                    (json_int_t)v->clock_steps));
     else if (v->ok)
         printf("audit log: %llu records, unbroken, as %llu heads say; root %s\n",
                (unsigned long long)v->records, (unsigned long long)v->heads_held, v->head);
+    if (v->clock_steps > 0)
+        fprintf(stderr,
+                "parley: the clock went back by more than two minutes %llu times, first at record "
+                "%llu: no fault of the log, but ask why\n",
+                (unsigned long long)v->clock_steps, (unsigned long long)v->clock_step);
     return v->ok ? PL_OK : pl_fail(PL_CORRUPT, "audit log: %s: %s", v->kind, v->fault);
 }
 

@@ -136,6 +136,37 @@ def receipts(f, job, manifest):
     return path
 
 
+def forged_heads(f, manifest):
+    """Another member's file of heads, altered on the way to the auditor."""
+    heads, forged = f.path("north.heads"), f.path("forged.heads")
+    data = bytearray(read(heads))
+    at = data.rindex(b"\x12\x05south\x1a\x20")  # AuditHead.org, then key_id
+    data[at + 12] ^= 1
+    write(forged, bytes(data))
+    done = f.parley("south", "audit", "verify", "--peer-heads", forged, "--manifest", manifest)
+    expect(done.code != 0 and "heads[" in done.err and "forged" in done.err, f"forged heads: {done}")
+    print(f"{'forged heads':12} {done.err.splitlines()[0]}")
+
+
+def partial_receipt(f, manifest):
+    """East dies before it signs: the receipt names it."""
+    f.processes["east"].stop()
+    f.environment = {"PARLEY_STOP_AT": "daemon-before-end"}
+    f.restart("east")
+    f.environment = {}
+    f.wait_online()
+    answer = f.query("north", common.SQL)
+    expect(answer.code == 0, f"east dies after the opening: {answer}")
+    f.restart("east")
+    f.wait_online()
+    path = f.path("partial.pb")
+    got = f.parley("north", "receipt", "get", newest(f), "--output", path)
+    expect(got.code == 0, f"receipt get: {got}")
+    done = f.parley(None, "receipt", "verify", path, "--manifest", manifest)
+    expect(done.code == 8 and "1 of 3 parties have not signed this receipt yet: east" in done.err, f"partial: {done}")
+    print(f"{'partial':12} {done.err.splitlines()[0]}")
+
+
 def old_receipt_after_renewal(f, job, path, manifest):
     f.processes["south"].stop()
     f.admin("org", "renew", f.path("keys", "south"))
@@ -149,6 +180,10 @@ def old_receipt_after_renewal(f, job, path, manifest):
         done = f.parley(None, "receipt", "verify", one, "--manifest", manifest)
         expect(done.code == 0, f"an old receipt after south's key was renewed: {done}")
     ask(f, "after south's key was renewed")
+    heads = f.path("both-keys.heads")
+    expect(f.parley("north", "audit", "heads", "--output", heads).code == 0, "audit heads after the renewal")
+    found = verdict_of(f, "south", "--peer-heads", heads, "--manifest", manifest)
+    expect(found["ok"] and found["heads_held"] > 4, f"south's log against heads under its old and new key: {found}")
 
 
 # ---- a rolled-back node ----
@@ -246,6 +281,8 @@ def run(build_bin, folder):
         five_attacks(f, manifest)
         path = receipts(f, job, manifest)
         old_receipt_after_renewal(f, job, path, manifest)
+        forged_heads(f, manifest)
+        partial_receipt(f, manifest)
         roll_back(f)
         own_log_cut(f)
 

@@ -18,9 +18,20 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define N_RECORDS 4
+
+/* The clock can be put back. */
+static int64_t clock_shift_s;
+int __real_clock_gettime(clockid_t id, struct timespec *out);
+int __wrap_clock_gettime(clockid_t id, struct timespec *out);
+int __wrap_clock_gettime(clockid_t id, struct timespec *out) {
+    int result = __real_clock_gettime(id, out);
+    out->tv_sec += clock_shift_s;
+    return result;
+}
 
 static void must(pl_status status) {
     if (!pl_is_ok(status))
@@ -632,6 +643,25 @@ static void test_bad_checkpoint(void **state) {
     }
 }
 
+static void test_clock_steps(void **state) {
+    fixture *f = *state;
+    static const int64_t shifts[] = {-60, -300, -300, 0, -1000};
+    pl_audit *audit;
+    Parley__V1__AuditVerdict *verdict;
+    must(pl_audit_open(f->path, &audit));
+    for (size_t i = 0; i < 5; i++) {
+        clock_shift_s = shifts[i];
+        append(audit, "job:x");
+    }
+    clock_shift_s = 0;
+    pl_audit_close(audit);
+    must(pl_audit_verify(f->path, NULL, 0, &verdict));
+    assert_true(verdict->ok);
+    assert_int_equal(verdict->clock_steps, 2);
+    assert_int_equal(verdict->clock_step, N_RECORDS + 1);
+    parley__v1__audit_verdict__free_unpacked(verdict, NULL);
+}
+
 /* What this cannot show: log and tree replaced alike, and nobody holds a head. */
 static void test_what_nobody_can_tell(void **state) {
     fixture *f = *state;
@@ -686,6 +716,7 @@ int main(void) {
         TEST(test_forged_insertion),
         TEST(test_checkpoint),
         TEST(test_bad_checkpoint),
+        TEST(test_clock_steps),
         TEST(test_what_nobody_can_tell),
         TEST(test_append_and_read),
         TEST(test_goes_on_after_reopening),

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "node/audit/audit.h"
+#include "node/audit/heads.h"
 #include "node/catalog/catalog.h"
 #include "node/catalog/config.h"
 #include "node/policy/policy.h"
@@ -216,6 +216,48 @@ static pl_status keep_log(const char *dir) {
     return status;
 }
 
+/* A giver's link, taken; then an operator's word. */
+static pl_status exchange(pl_audit *audit, Parley__V1__AuditPeer *giver,
+                          Parley__V1__AuditPeer *taker) {
+    Parley__V1__AuditHead head = PARLEY__V1__AUDIT_HEAD__INIT;
+    Parley__V1__AuditLink **links = NULL;
+    size_t n = 0;
+    pl_merkle_hash root = pl_audit_root(audit);
+    head.size = pl_audit_count(audit);
+    head.root = (ProtobufCBinaryData){32, root.bytes};
+    PL_TRY(pl_heads_link(audit, &giver, 1, &links, &n));
+    pl_status status = pl_heads_take(taker, "south", &head, links, n);
+    pl_heads_links_free(links, n);
+    PL_TRY(status);
+    PL_TRY(pl_heads_give(giver, head.size));
+    PL_TRY(pl_heads_stated(giver, head.size, 7));
+    return pl_heads_accept(taker, &head);
+}
+
+static pl_status exchange_heads(const char *dir) {
+    char path[200];
+    size_t kept = fail_at;
+    pl_audit *audit;
+    Parley__V1__AuditPeer *giver, *taker;
+    pl_audit_event event = {"anna", "local", "job:1", "-", "job.propose", "ok", "t", "m", "", ""};
+    fail_at = 0;
+    assert_true(pl_is_ok(pl_alloc(1, sizeof *giver, &giver)));
+    assert_true(pl_is_ok(pl_alloc(1, sizeof *taker, &taker)));
+    parley__v1__audit_peer__init(giver);
+    parley__v1__audit_peer__init(taker);
+    assert_true(pl_is_ok(pl_audit_open(in(dir, "audit.log", path), &audit)));
+    assert_true(pl_is_ok(pl_audit_append(audit, &event)));
+    assert_true(pl_is_ok(exchange(audit, giver, taker)));
+    assert_true(pl_is_ok(pl_audit_append(audit, &event)));
+    n_calls = 0;
+    fail_at = kept;
+    pl_status status = exchange(audit, giver, taker);
+    parley__v1__audit_peer__free_unpacked(giver, NULL);
+    parley__v1__audit_peer__free_unpacked(taker, NULL);
+    pl_audit_close(audit);
+    return status;
+}
+
 static void test_every_room(void **state) {
     (void)state;
     static const char *const names[] = {"parleyd.yaml", "policy.yaml", "policy.yaml.sig",
@@ -231,6 +273,7 @@ static void test_every_room(void **state) {
     sweep(sign_and_load, dir, 50);
     sweep(read_source, dir, 6);
     sweep(keep_log, dir, 6);
+    sweep(exchange_heads, dir, 10);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unlink(in(dir, names[i], path));
     assert_int_equal(rmdir(dir), 0);
