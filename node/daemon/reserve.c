@@ -63,14 +63,19 @@ static void reserve_failed(pl_live *live, pl_status why) {
         pl_step_abort(node, id, why, true);
 }
 
+static bool keeps_rows(const pl_live *live) {
+    return live->inputs != NULL && live->inputs->error == NULL && live->inputs->keeps;
+}
+
 /* A child that keeps its rows for the session does not end: its word completes the reservation. */
 static void on_source_message(pl_child *child, pl_view message, void *ctx) {
     pl_live *live = ctx;
     if (live->inputs != NULL)
         return;
     live->inputs = parley__v1__source_reply__unpack(NULL, message.len, message.data);
-    if (live->inputs == NULL || !live->inputs->keeps) {
-        close(live->kept_fd); /* nothing will be asked of it: the session may take a spare */
+    if (!keeps_rows(live)) {
+        if (live->kept_fd > 0)
+            close(live->kept_fd); /* nothing will be asked of it: the session may take a spare */
         live->kept_fd = 0;
         return;
     }
@@ -87,8 +92,9 @@ static void on_source_end(pl_child *child, pl_status why, void *ctx) {
     if (live->worker != NULL) /* it stayed, and the worker sees for itself that it has ended */
         return;
     pl_status status = PL_OK;
-    if (pl_is_ok(why) && live->inputs != NULL && live->inputs->keeps)
-        status = pl_fail(PL_INTERNAL, "the child that keeps this node's rows has ended");
+    if (keeps_rows(live))
+        status = pl_wrap(pl_is_ok(why) ? pl_fail(PL_INTERNAL, "exit code 0") : pl_status_dup(why),
+                         "the child that keeps this node's rows ended before the session");
     else if (!pl_is_ok(why))
         status = pl_wrap(pl_status_dup(why), "cannot read the dataset");
     else if (live->inputs == NULL)

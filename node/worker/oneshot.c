@@ -188,6 +188,7 @@ static pl_status answer_request(const pl_session_kind *kind, pl_kept *kept, pl_v
 
 /* Answers the session's worker until it hangs up. */
 static pl_status serve(const pl_session_kind *kind, pl_kept *kept) {
+    stop_at_request(0);
     for (unsigned number = 1;; number++) {
         pl_bytes request = {0};
         pl_status status = pl_frame_read(KEPT_FD, &request);

@@ -22,6 +22,8 @@ HOSPITALS = ("north", "south", "east")
 POINTS = (
     ("south", "round-1", ("PEER_LOST",)),
     ("south", "round-7", ("PEER_LOST",)),
+    ("south", "kept-0", ("INTERNAL", "PEER_LOST", "UNAVAILABLE")),  # reserved, but the session has not begun
+    ("north", "kept-0", ("INTERNAL", "PEER_LOST", "UNAVAILABLE")),
     ("south", "kept-1", ("PEER_LOST",)),  # before anything is opened
     ("south", "kept-2", ("PEER_LOST",)),  # when it is given the scale
     ("east", "kept-9", ("PEER_LOST",)),
