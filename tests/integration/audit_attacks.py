@@ -12,6 +12,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import threading
 
 import common
 from federation import Federation, FederationError, Process
@@ -114,6 +115,20 @@ def fork(f, log, good, held, fork_log):
     expect(found["kind"] in ("fork", "truncation"), f"fork against north's heads: {found}")
     print(f"{'fork':12} {found['fault']}")
     write(log, good)
+
+
+def verify_while_it_grows(f):
+    """Records are appended while the log is read: no false alarm, and the node goes on."""
+    answers = []
+    asking = threading.Thread(target=lambda: answers.extend(f.query("north", common.SQL) for _ in range(3)))
+    asking.start()
+    looks = 0
+    while asking.is_alive():
+        found = verdict_of(f, "south")
+        expect(found["ok"], f"a log that grows is called bad: {found}")
+        looks += 1
+    asking.join()
+    expect(looks >= 3 and all(a.code == 0 for a in answers), f"{looks} looks, {answers}")
 
 
 # ---- receipts ----
@@ -279,6 +294,7 @@ def run(build_bin, folder):
         for i in range(3):
             job = ask(f, f"query {i}")
         five_attacks(f, manifest)
+        verify_while_it_grows(f)
         path = receipts(f, job, manifest)
         old_receipt_after_renewal(f, job, path, manifest)
         forged_heads(f, manifest)
