@@ -75,8 +75,10 @@ pl_status pl_table_add(pl_table *table, const char *const *cells) {
     char **row;
     PL_TRY(pl_alloc(table->n_columns, sizeof *row, &row));
     table->rows[table->n_rows++] = row;
-    for (size_t k = 0; k < table->n_columns; k++)
+    for (size_t k = 0; k < table->n_columns; k++) {
         PL_TRY(pl_strdup(cells[k] == NULL ? "" : cells[k], &row[k]));
+        pl_text_tame(row[k]); /* a value of somebody else's data must not steer the terminal */
+    }
     return PL_OK;
 }
 

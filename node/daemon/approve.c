@@ -40,6 +40,33 @@ static pl_status store_proposal(pl_node *node, const Parley__V1__Proposal *propo
     return status;
 }
 
+/* Every party is named with the node and the key that this node knows it by. Whom the scheduler has
+ * not shown yet is checked when the charter comes. */
+static pl_status check_nodes(pl_node *node, const Parley__V1__Proposal *proposal) {
+    for (size_t i = 0; i < proposal->n_parties; i++) {
+        const Parley__V1__Party *party = proposal->parties[i];
+        const Parley__V1__Descriptor *descriptor;
+        uint8_t key_id[32];
+        pl_status known = pl_node_descriptor(node, party->org, &descriptor);
+        bool is_known = pl_is_ok(known);
+        pl_status_done(&known);
+        if (!is_known)
+            continue;
+        PL_TRY(pl_key_id(pl_view_of(descriptor->sign_key.data, descriptor->sign_key.len), key_id));
+        if (strcmp(party->node, descriptor->node) != 0)
+            return pl_fail(PL_PROTOCOL,
+                           "proposal: parties[%zu]: node of %s is not the one its descriptor names",
+                           i, party->org);
+        if (!pl_view_equal(pl_view_of(key_id, sizeof key_id),
+                           pl_view_of(party->sign_key_id.data, party->sign_key_id.len)))
+            return pl_fail(PL_PROTOCOL,
+                           "proposal: parties[%zu]: sign_key_id of %s is not that of its "
+                           "descriptor: has a key been renewed just now? submit again",
+                           i, party->org);
+    }
+    return PL_OK;
+}
+
 static pl_status verify_proposal(pl_node *node, const char *from, pl_view signed_proposal,
                                  Parley__V1__Proposal **out) {
     const Parley__V1__Descriptor *descriptor;
@@ -51,6 +78,8 @@ static pl_status verify_proposal(pl_node *node, const char *from, pl_view signed
                          (*out)->proposer, from);
     else if (pl_step_own_party(node, *out) == NULL)
         status = pl_fail(PL_INVALID_ARGUMENT, "proposal: parties do not name %s", node->own);
+    if (pl_is_ok(status))
+        status = check_nodes(node, *out);
     if (!pl_is_ok(status)) {
         parley__v1__proposal__free_unpacked(*out, NULL);
         *out = NULL;
@@ -96,6 +125,11 @@ static pl_status referred_datasets(pl_node *node, const Parley__V1__Proposal *pr
                 "proposal: catalog digest of %s.%s differs from the published schema version %u",
                 ref->org, ref->dataset, pl_catalog_at(node->catalog, at)->schema_version);
         out[i] = pl_catalog_at(node->catalog, at);
+        if (out[i]->schema_version != ref->schema_version)
+            return pl_fail(PL_FAILED_PRECONDITION,
+                           "proposal: catalog schema_version of %s.%s is %u, but the published one "
+                           "is %u",
+                           ref->org, ref->dataset, ref->schema_version, out[i]->schema_version);
     }
     return PL_OK;
 }
@@ -318,7 +352,8 @@ static void on_planned(pl_live *live, pl_status status, const Parley__V1__PlanRe
     if (pl_is_ok(status))
         status = planned(live, proposal, reply);
     else
-        status = refuse_unplanned(live, proposal, status);
+        status = refuse_unplanned(
+            live, proposal, pl_wrap(status, "proposal: task.text cannot be planned by this node"));
     parley__v1__proposal__free_unpacked(proposal, NULL);
     if (!pl_is_ok(status))
         pl_step_abort(node, id, status, true);
@@ -411,6 +446,10 @@ static pl_status take_approval(pl_node *node, const char *from, pl_view signed_a
     uint8_t digest[32];
     pl_status status;
     PL_CHECK(status, pl_step_check_job_id((*out)->job_id, "approval"));
+    PL_CHECK(status, pl_step_check_waits(node, (*out)->job_id.data, "approval", from));
+    if (pl_jobs_has_doc(node->jobs, (*out)->job_id.data, PL_DOC_APPROVAL, from))
+        PL_CHECK(status, pl_fail(PL_ALREADY_EXISTS,
+                                 "approval of %s: this job has its answer already", from));
     PL_CHECK(status, pl_jobs_get_doc(node->jobs, (*out)->job_id.data, PL_DOC_PROPOSAL, "",
                                      &signed_proposal));
     PL_CHECK(status, pl_proposal_digest(pl_bytes_view(&signed_proposal), digest));

@@ -186,6 +186,9 @@ PL_STATUS pl_step_outbox(pl_node *node, const uint8_t key[16],
 void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const char *action,
                     pl_status why);
 /* INVALID_ARGUMENT naming the message unless the job id has its 16 bytes. */
+/* FAILED_PRECONDITION unless the job still waits for answers and reservations here. */
+PL_STATUS pl_step_check_waits(pl_node *node, const uint8_t *job, const char *document,
+                              const char *from);
 PL_STATUS pl_step_check_job_id(ProtobufCBinaryData id, const char *message);
 PL_STATUS pl_step_put_refusal(pl_node *node, const uint8_t *job,
                               const Parley__V1__Refusal *refusal);

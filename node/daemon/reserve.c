@@ -286,12 +286,40 @@ void pl_reserve_release(pl_node *node, const uint8_t *job, uint32_t attempt, con
 
 /* ---- at the proposer: reservations come in, the charter goes out ---- */
 
+/* Each attempt has one reservation of each party. The scheduler told us of the attempt before
+ * anybody could answer it. */
+static pl_status check_attempt(pl_node *node, const char *from, const Parley__V1__Reservation *r) {
+    pl_job_record record = {0};
+    PL_TRY(pl_jobs_get(node->jobs, r->job_id.data, &record));
+    uint32_t now = record.attempt, attempt = 0;
+    pl_job_record_done(&record);
+    if (r->attempt != now)
+        return pl_fail(PL_FAILED_PRECONDITION,
+                       "reservation of %s: attempt is %u, but this is attempt %u", from, r->attempt,
+                       now);
+    pl_bytes before = {0};
+    if (!pl_jobs_has_doc(node->jobs, r->job_id.data, PL_DOC_RESERVATION, from))
+        return PL_OK;
+    PL_TRY(pl_jobs_get_doc(node->jobs, r->job_id.data, PL_DOC_RESERVATION, from, &before));
+    pl_status status = pl_reservation_attempt(pl_bytes_view(&before), &attempt);
+    pl_bytes_done(&before);
+    PL_TRY(status);
+    return attempt < now
+               ? PL_OK
+               : pl_fail(PL_ALREADY_EXISTS,
+                         "reservation of %s: attempt %u has its reservation already", from, now);
+}
+
 static pl_status take_reservation(pl_node *node, const char *from, pl_view signed_reservation,
                                   Parley__V1__Reservation **out) {
     const Parley__V1__Descriptor *descriptor;
     PL_TRY(pl_node_descriptor(node, from, &descriptor));
     PL_TRY(pl_reservation_verify(signed_reservation, descriptor, pl_now(), out));
     pl_status status = pl_step_check_job_id((*out)->job_id, "reservation");
+    if (pl_is_ok(status))
+        status = pl_step_check_waits(node, (*out)->job_id.data, "reservation", from);
+    if (pl_is_ok(status))
+        status = check_attempt(node, from, *out);
     if (pl_is_ok(status))
         status = pl_jobs_put_doc(node->jobs, (*out)->job_id.data, PL_DOC_RESERVATION, from,
                                  signed_reservation);

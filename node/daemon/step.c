@@ -204,6 +204,18 @@ void pl_step_reject(pl_node *node, const uint8_t *job, const char *from, const c
     pl_log_status(action, hex, why);
 }
 
+pl_status pl_step_check_waits(pl_node *node, const uint8_t *job, const char *document,
+                              const char *from) {
+    pl_job_record record = {0};
+    PL_TRY(pl_jobs_get(node->jobs, job, &record));
+    pl_job_state state = record.state;
+    pl_job_record_done(&record);
+    if (state > PL_JOB_APPROVED)
+        return pl_fail(PL_FAILED_PRECONDITION, "%s of %s: it is for a job that is %s here",
+                       document, from, pl_job_state_name(state));
+    return PL_OK;
+}
+
 /* ---- the end of a job that failed ---- */
 
 /* After OPENING a failure is no longer free: a recipient that has nothing has lost the result. */

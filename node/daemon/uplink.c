@@ -162,6 +162,14 @@ static pl_status retell(const pl_job_record *record, void *ctx) {
     return PL_OK;
 }
 
+/* What the scheduler shows of a member counts only as far as that member has signed it. */
+static void take_peer(pl_node *node, const Parley__V1__Peer *peer) {
+    pl_status status = pl_peer_update(node, peer);
+    if (!pl_is_ok(status))
+        pl_step_reject(node, NULL, "scheduler", "peer.receive",
+                       pl_wrap(status, "what the scheduler shows of %.40s", peer->org));
+}
+
 static pl_status on_welcome(pl_uplink *uplink, const Parley__V1__Welcome *welcome) {
     pl_node *node = uplink->node;
     uplink->connected = true;
@@ -170,7 +178,7 @@ static pl_status on_welcome(pl_uplink *uplink, const Parley__V1__Welcome *welcom
     uplink->retry_ms = RECONNECT_MS_MIN;
     PL_LOG_INFO("uplink.connected", {"scheduler", pl_config_scheduler_address(node->config)});
     for (size_t i = 0; i < welcome->n_peers; i++)
-        pl_log_status("peer.refused", NULL, pl_peer_update(node, welcome->peers[i]));
+        take_peer(node, welcome->peers[i]);
     pl_propose_retry(node);
     return pl_jobs_each(node->jobs, false, 200, retell, node);
 }
@@ -241,11 +249,16 @@ static void on_deliver(pl_uplink *uplink, const Parley__V1__Relay *relay) {
 }
 
 /* The scheduler's word about a job in progress is shown, never acted on; expiry we see on our own
- * clock. */
+ * clock. It may overtake the proposal: a job that is not known here is no fault. */
 static pl_status on_job_update(pl_node *node, const Parley__V1__JobUpdate *update) {
     PL_TRY(pl_step_check_job_id(update->job_id, "job update"));
     pl_job_record record;
-    PL_TRY(pl_jobs_get(node->jobs, update->job_id.data, &record));
+    pl_status found = pl_jobs_get(node->jobs, update->job_id.data, &record);
+    if (pl_status_code(found) == PL_NOT_FOUND) {
+        pl_status_done(&found);
+        return PL_OK;
+    }
+    PL_TRY(found);
     bool waiting = record.state == PL_JOB_APPROVED;
     pl_job_record_done(&record);
     if (!waiting || *update->reason == 0)
@@ -272,13 +285,26 @@ static void on_release(pl_node *node, const Parley__V1__Release *release) {
         pl_step_reject(node, NULL, "scheduler", "reservation.release", status);
 }
 
+/* What the scheduler says in words ends in a terminal sooner or later. */
+static void tame(const Parley__V1__SchedulerMessage *m) {
+    if (m->kind_case == PARLEY__V1__SCHEDULER_MESSAGE__KIND_RELEASE)
+        pl_text_tame(m->release->reason);
+    else if (m->kind_case == PARLEY__V1__SCHEDULER_MESSAGE__KIND_JOB)
+        pl_text_tame(m->job->reason);
+    else if (m->kind_case == PARLEY__V1__SCHEDULER_MESSAGE__KIND_ERROR)
+        pl_text_tame(m->error->message);
+    else if (m->kind_case == PARLEY__V1__SCHEDULER_MESSAGE__KIND_PEER)
+        pl_text_tame(m->peer->org);
+}
+
 static pl_status handle(pl_uplink *uplink, const Parley__V1__SchedulerMessage *m) {
     pl_node *node = uplink->node;
+    tame(m);
     switch (m->kind_case) {
     case PARLEY__V1__SCHEDULER_MESSAGE__KIND_WELCOME:
         return on_welcome(uplink, m->welcome);
     case PARLEY__V1__SCHEDULER_MESSAGE__KIND_PEER:
-        PL_TRY(pl_peer_update(node, m->peer));
+        take_peer(node, m->peer);
         pl_propose_retry(node);
         return PL_OK;
     case PARLEY__V1__SCHEDULER_MESSAGE__KIND_DELIVER:

@@ -9,6 +9,15 @@ pl_view pl_view_text(const char *text) {
     return pl_view_of(text, strlen(text));
 }
 
+void pl_text_tame(char *text) {
+    for (uint8_t *at = (uint8_t *)text; *at != 0; at++) {
+        if (*at < 0x20 || *at == 0x7f)
+            *at = '?';
+        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+            at[0] = at[1] = '?';
+    }
+}
+
 bool pl_view_equal(pl_view a, pl_view b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }

@@ -34,7 +34,10 @@ static inline pl_view pl_view_of(const void *data, size_t len) {
 static inline pl_view pl_bytes_view(const pl_bytes *bytes) {
     return (pl_view){bytes->data, bytes->len};
 }
-pl_view pl_view_text(const char *text);   /* without the NUL */
+pl_view pl_view_text(const char *text); /* without the NUL */
+/* pl_text_tame replaces control characters (C0, DEL, C1 in UTF-8) by '?': for text from elsewhere
+ * that people will see in a terminal. */
+void pl_text_tame(char *text);
 bool pl_view_equal(pl_view a, pl_view b); /* not constant time: public data only */
 
 PL_STATUS pl_bytes_dup(pl_view view, pl_bytes *out);

@@ -144,9 +144,11 @@ class Process:
 
 class Federation:
     """relays: every connection goes through a relay, for a test to disturb or to listen to: session_relays[name] stands before the node's
-    session port, uplink_relays[name] between the node and the scheduler."""
+    session port, uplink_relays[name] between the node and the scheduler.
+    programs: {name: path} of a program that runs in the place of parleyd or parley-scheduler."""
 
-    def __init__(self, folder, build_bin, members, threshold=None, compute=None, environment=None, relays=False):
+    def __init__(self, folder, build_bin, members, threshold=None, compute=None, environment=None, relays=False, programs=None):
+        self.programs = programs or {}
         self.session_relays = {name: Relay() for name in members} if relays else {}
         self.uplink_relays = {name: Relay() for name in members} if relays else {}
         self.folder, self.bin, self.members = os.fspath(folder), os.fspath(build_bin), members
@@ -247,7 +249,7 @@ class Federation:
         if name in self.processes and self.processes[name].running():
             raise FederationError(f"{name} still runs")
         program = "parley-scheduler" if name == "scheduler" else "parleyd"
-        process = Process(name, [os.path.join(self.bin, program), "--config", self.path(name + ".yaml")],
+        process = Process(name, [self.programs.get(name, os.path.join(self.bin, program)), "--config", self.path(name + ".yaml")],
                           self.path(name + ".log"), self.environment)
         if name in self.processes:
             self.processes[name].child.stdout.close()
