@@ -196,8 +196,10 @@ static pl_status print_result(const Parley__V1__JobResult *result) {
     printf("trained on %llu rows; held out %llu: loss %.4f, accuracy %.4f",
            (unsigned long long)r->rows_train, (unsigned long long)r->rows_holdout, r->holdout_loss,
            r->holdout_accuracy);
-    if (r->has_auc)
+    if (r->has_auc && r->auc_error > 0)
         printf(", AUC %.5f (exact within %.5f)", r->auc, r->auc_error);
+    else if (r->has_auc)
+        printf(", AUC %.5f (exact)", r->auc);
     printf("\n");
     if (r->has_error)
         printf("distance from the same training on pooled rows: at most %.1e\n", r->error);
