@@ -73,18 +73,43 @@ static void capture_all(pl_links *links) {
 
 /* ---- the transport under pl_mesh ---- */
 
+/* Has the peer closed its side, though nothing was read from it yet? */
+static bool has_hung_up(const pl_links *links, size_t peer) {
+    struct pollfd fd = {pl_tls_fd(links->links[peer].tls), POLLRDHUP, 0};
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* One party's end makes the others end: whoever is waited for then looks like the cause. All who
+ * have hung up are named, so that nobody is blamed for another. */
+static pl_status link_failed(const pl_links *links, size_t peer, pl_status cause) {
+    pl_status status = pl_wrap(cause, "link to rank %zu", peer);
+    char others[24 * PL_PREAMBLE_RANKS_MAX] = "";
+    size_t len = 0;
+    if (pl_status_code(status) != PL_PEER_LOST)
+        return status;
+    for (size_t i = 0; i < links->params.n_parties; i++) {
+        if (i != links->params.rank && i != peer && has_hung_up(links, i))
+            len += (size_t)snprintf(others + len, sizeof others - len, "%srank %zu",
+                                    len > 0 ? ", " : "", i);
+    }
+    if (len == 0)
+        return status;
+    pl_status named = pl_fail(PL_PEER_LOST, "%s; closed as well, and perhaps first: %s",
+                              pl_status_message(status), others);
+    pl_status_done(&status);
+    return named;
+}
+
 static pl_status try_send(void *ctx, size_t peer, const void *data, size_t len, size_t *out_done) {
     pl_links *links = ctx;
-    PL_TRY(pl_wrap(pl_tls_send(links->links[peer].tls, data, len, out_done), "link to rank %zu",
-                   peer));
+    PL_TRY(link_failed(links, peer, pl_tls_send(links->links[peer].tls, data, len, out_done)));
     capture(links->links[peer].capture_sent, data, *out_done);
     return PL_OK;
 }
 
 static pl_status try_recv(void *ctx, size_t peer, void *data, size_t len, size_t *out_done) {
     pl_links *links = ctx;
-    PL_TRY(pl_wrap(pl_tls_recv(links->links[peer].tls, data, len, out_done), "link to rank %zu",
-                   peer));
+    PL_TRY(link_failed(links, peer, pl_tls_recv(links->links[peer].tls, data, len, out_done)));
     capture(links->links[peer].capture_received, data, *out_done);
     return PL_OK;
 }
@@ -120,7 +145,7 @@ static pl_status wait_links(void *ctx, const uint8_t *want) {
         pl_tls *tls = links->links[peer].tls;
         /* Here, not in is_flushed, a connection that broke with records held back is reported: poll
          * would call it ready for ever. */
-        PL_TRY(pl_wrap(pl_tls_flush(tls), "link to rank %zu", peer));
+        PL_TRY(link_failed(links, peer, pl_tls_flush(tls)));
         short events = 0;
         if ((want[peer] & PL_WANT_RECV) != 0)
             events |= POLLIN;

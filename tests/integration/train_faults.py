@@ -65,6 +65,7 @@ def try_point(f, path, pooled, victim, point, codes):
         expect(result.code != 0, f"{when}: {member} has a result: {result}")
     cause = json.loads(answer.out)["error"]
     expect(cause["code"] in codes, f"{when}: north is told {cause}")
+    expect(victim == "north" or victim in cause["message"], f"{when}: another is blamed: {cause}")
     expect("rank" not in cause["message"] or "(rank" in cause["message"], f"{when}: who is meant? {cause}")
     print(f"{point:22} at {victim:6} {took:.1f} s; {cause['code']}: {cause['message']}", flush=True)
     expect_model(f, path, pooled, f"after {when}")

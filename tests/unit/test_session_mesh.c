@@ -113,6 +113,17 @@ static pl_status lose_rank_0(pl_mesh *mesh) {
     return pl_mesh_finish(mesh);
 }
 
+/* Rank 2 leaves, rank 1 therefore too, and rank 0 waits for rank 1 alone. (Links are closed from
+ * rank 0 upwards: rank 0 can know of the first when it sees the second.) */
+static pl_status fall_in_turn(pl_mesh *mesh) {
+    uint8_t byte;
+    size_t rank = pl_mesh_rank(mesh);
+    if (rank == 2)
+        return PL_OK;
+    PL_TRY(pl_mesh_recv(mesh, rank + 1, &byte, 1));
+    return pl_mesh_finish(mesh);
+}
+
 /* Rank 0 leaves without reading; the others only send. */
 static pl_status send_to_nobody(pl_mesh *mesh) {
     if (pl_mesh_rank(mesh) == 0)
@@ -246,6 +257,17 @@ static void lost_peer_is_told(void **state) {
     run_all(parties, 3);
     expect(parties[0].status, PL_CODE_OK, "ok");
     expect_all(parties, 1, 3, PL_PEER_LOST, "link to rank 0");
+}
+
+/* Who only followed is not blamed alone. */
+static void all_lost_peers_are_named(void **state) {
+    (void)state;
+    party parties[3];
+    set_pairs(parties, 3, fall_in_turn);
+    run_all(parties, 3);
+    expect(parties[2].status, PL_CODE_OK, "ok");
+    expect(parties[1].status, PL_PEER_LOST, "link to rank 2");
+    expect(parties[0].status, PL_PEER_LOST, "closed as well, and perhaps first: rank 2");
 }
 
 static void sending_to_nobody_is_told(void **state) {
@@ -421,6 +443,7 @@ int main(void) {
         cmocka_unit_test(other_charter_is_refused),
         cmocka_unit_test(other_key_is_refused),
         cmocka_unit_test(lost_peer_is_told),
+        cmocka_unit_test(all_lost_peers_are_named),
         cmocka_unit_test(sending_to_nobody_is_told),
         cmocka_unit_test(silence_ends_at_the_deadline),
         cmocka_unit_test(missing_peer_is_named),
