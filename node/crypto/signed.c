@@ -127,7 +127,7 @@ static pl_status verify_one(const Parley__V1__Signed *message, const char *domai
 
 pl_status pl_signed_verify(pl_view signed_bytes, const char *domain, const char *signer,
                            pl_view spki, pl_bytes *out_body) {
-    Parley__V1__Signed *message;
+    Parley__V1__Signed *message = NULL;
     PL_TRY(pl_wrap(unpack(signed_bytes, &message), "%s", domain));
     pl_status status = verify_one(message, domain, signer, spki);
     if (pl_is_ok(status))

@@ -97,7 +97,7 @@ static pl_status find_column(const table *t, size_t input, const char *name, uns
 /* The column at every owner, of one type. */
 static pl_status unite(const table *t, const char *name, unsigned line,
                        const column_t **out_first) {
-    const column_t *column;
+    const column_t *column = NULL;
     PL_TRY(find_column(t, 0, name, line, out_first));
     for (size_t i = 1; i < t->n_inputs; i++) {
         PL_TRY(find_column(t, i, name, line, &column));
@@ -116,7 +116,7 @@ static pl_status unite_range(const table *t, const char *name, unsigned line, do
     *out_low = INFINITY;
     *out_high = -INFINITY;
     for (size_t i = 0; i < t->n_inputs; i++) {
-        const column_t *column;
+        const column_t *column = NULL;
         PL_TRY(find_column(t, i, name, line, &column));
         bool is_bool = column->type == TYPE(BOOL);
         if (!is_bool && (column->min[0] == '\0' || column->max[0] == '\0'))
@@ -137,7 +137,7 @@ static pl_status unite_range(const table *t, const char *name, unsigned line, do
 
 static pl_status set_feature(const table *t, const char *name, unsigned line,
                              Parley__V1__TrainFeature *out) {
-    const column_t *column;
+    const column_t *column = NULL;
     double low, high;
     PL_TRY(unite(t, name, line, &column));
     if (column->type == TYPE(TEXT) || column->type == TYPE(DATE))
@@ -159,7 +159,7 @@ static bool has_values(const column_t *column, const char *positive) {
 }
 
 static pl_status set_label(const table *t, const pl_train_task *task, train_t *train) {
-    const column_t *column;
+    const column_t *column = NULL;
     PL_TRY(unite(t, task->label, task->label_line, &column));
     for (size_t i = 0; i < t->n_inputs; i++) {
         PL_TRY(find_column(t, i, task->label, task->label_line, &column));
@@ -183,7 +183,7 @@ static pl_status set_label(const table *t, const pl_train_task *task, train_t *t
 }
 
 static pl_status set_split(const table *t, const pl_train_task *task, train_t *train) {
-    const column_t *column;
+    const column_t *column = NULL;
     PL_TRY(unite(t, task->key, task->key_line, &column));
     if (column->type != TYPE(INTEGER) && column->type != TYPE(TEXT))
         return FAULT(PL_UNSUPPORTED, task->key_line,
