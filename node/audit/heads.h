@@ -13,7 +13,7 @@
 #include "proto/job.pb-c.h"
 
 #define PL_HEADS_KNOWN_MAX 64
-#define PL_HEADS_GIVEN_MAX 64
+#define PL_HEADS_GIVEN_MAX 32
 
 /* pl_heads_take holds a new head of org's log, verified as signed, against what is known; on OK it
  * is known too. CORRUPT: the log went back, split, or is not shown to continue; the message says

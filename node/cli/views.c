@@ -99,8 +99,9 @@ static json_t *status_json(const Parley__V1__StatusReply *s) {
     json_t *members = json_array(), *datasets = json_array();
     for (size_t i = 0; i < s->n_members; i++)
         json_array_append_new(members,
-                              json_pack("{s:s, s:s, s:b}", "org", s->members[i]->org, "group",
-                                        s->members[i]->group, "online", s->members[i]->online));
+                              json_pack("{s:s, s:s, s:b, s:b}", "org", s->members[i]->org, "group",
+                                        s->members[i]->group, "online", s->members[i]->online,
+                                        "audit_disputed", s->members[i]->audit_disputed));
     for (size_t i = 0; i < s->n_datasets; i++)
         json_array_append_new(datasets, json_string(s->datasets[i]));
     return json_pack("{s:s, s:s, s:s, s:I, s:b, s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:I, s:s, s:I, "
@@ -132,9 +133,12 @@ static void print_status(const Parley__V1__StatusReply *s) {
     printf("sessions     %u, open jobs %u, audit records %llu, memory %.1f MB\n", s->sessions,
            s->jobs_open, (unsigned long long)s->audit_records, (double)s->rss_bytes / 1e6);
     for (size_t i = 0; i < s->n_members; i++)
-        printf("%s %s (group %s): %s\n", i == 0 ? "members     " : "            ",
+        printf("%s %s (group %s): %s%s\n", i == 0 ? "members     " : "            ",
                s->members[i]->org, s->members[i]->group,
-               s->members[i]->online ? "online" : "offline");
+               s->members[i]->online ? "online" : "offline",
+               s->members[i]->audit_disputed
+                   ? ", REFUSED: its audit log went back or split (parley audit peers)"
+                   : "");
     for (size_t i = 0; i < s->n_datasets; i++)
         printf("%s %s\n", i == 0 ? "datasets    " : "            ", s->datasets[i]);
 }

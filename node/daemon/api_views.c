@@ -165,6 +165,7 @@ static pl_status fill_members(pl_node *node, Parley__V1__MemberState ***out, siz
     for (size_t i = 0; i < n; i++) {
         const Parley__V1__Member *member =
             pl_manifest_member(node->manifest, pl_manifest_member_name(node->manifest, i));
+        bool disputed = false;
         Parley__V1__MemberState *state;
         PL_TRY(pl_alloc(1, sizeof *state, &state));
         parley__v1__member_state__init(state);
@@ -176,6 +177,8 @@ static pl_status fill_members(pl_node *node, Parley__V1__MemberState ***out, siz
         PL_TRY(pl_strdup(member->org, &state->org));
         PL_TRY(pl_strdup(member->display_name, &state->display_name));
         PL_TRY(pl_strdup(member->group, &state->group));
+        PL_TRY(pl_heads_are_disputed(node, member->org, &disputed));
+        state->audit_disputed = disputed;
     }
     return PL_OK;
 }

@@ -295,6 +295,14 @@ pl_status pl_heads_check(pl_node *node, const pl_charter *charter) {
 
 /* ---- after an incident ---- */
 
+pl_status pl_heads_are_disputed(pl_node *node, const char *org, bool *out) {
+    Parley__V1__AuditPeer *peer;
+    PL_TRY(pl_heads_load(node, org, &peer));
+    *out = peer->disputed.len > 0;
+    parley__v1__audit_peer__free_unpacked(peer, NULL);
+    return PL_OK;
+}
+
 pl_status pl_heads_accept_disputed(pl_node *node, const char *org, const char *principal,
                                    const char *reason) {
     Parley__V1__AuditPeer *peer = NULL;

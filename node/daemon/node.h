@@ -252,6 +252,7 @@ struct pl_charter;
 PL_STATUS pl_heads_check(pl_node *node, const struct pl_charter *charter);
 PL_STATUS pl_heads_accept_disputed(pl_node *node, const char *org, const char *principal,
                                    const char *reason);
+PL_STATUS pl_heads_are_disputed(pl_node *node, const char *org, bool *out);
 PL_STATUS pl_heads_load(pl_node *node, const char *org, Parley__V1__AuditPeer **out);
 PL_STATUS pl_heads_store(pl_node *node, const char *org, const Parley__V1__AuditPeer *peer);
 

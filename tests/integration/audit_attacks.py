@@ -226,6 +226,7 @@ def roll_back(f):
         peers = json.loads(f.parley(member, "audit", "peers", "--json").out)
         east = next(p for p in peers if p["org"] == "east")
         expect("audit log of east" in east["disputed"], f"{member} does not dispute east: {peers}")
+        expect("east (group east): online, REFUSED" in f.parley(member, "status").out, f"{member}'s status does not show it")
         shown = f.parley(member, "audit", "show", "--json")
         expect('"audit.dispute"' in shown.out, f"{member} has not recorded the dispute: {shown.out[-2000:]}")
     jobs = common.job_states(f, "east")
@@ -240,6 +241,7 @@ def roll_back(f):
     for i in range(2):
         ask(f, f"after the acceptance, {i}")
     for member in common.MEMBERS:
+        expect("REFUSED" not in f.parley(member, "status").out, f"{member} still refuses somebody")
         expect(verdict_of(f, member)["ok"], f"{member}'s log is broken at the end")
 
 
