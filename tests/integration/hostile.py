@@ -245,6 +245,7 @@ def repeat(a, kind):
 
 def changes(a, kind, every):
     """The numbers and names of the changes of a kind of document, one for each field unless every."""
+    a.known = {}
     a.order(f"{kind} list")
     job = a.submit()
     lines = wait_for(f"{kind}: its list of changes", lambda: a.done())
@@ -313,6 +314,7 @@ def another_proposal(a, number, what):
 
 
 def own_word(a, line, what):
+    a.known = {}
     a.order(line)
     job = a.submit()
     wait_for(f"{what}: carried out", a.done)
