@@ -17,6 +17,9 @@
 
 #define BACKOFF_MS_MIN 20
 #define BACKOFF_MS_MAX 500
+/* For a connection that came in to prove that it is the peer's; and how many may fail to. */
+#define HANDSHAKE_MS 3000
+#define FAILED_MAX 100
 
 /* ---- dialling ---- */
 
@@ -120,6 +123,7 @@ static pl_status start_tls(pl_links *links, size_t peer) {
     PL_TRY(pl_tls_new(&params, &link->tls));
     link->fd = -1;
     link->state = PL_LINK_HANDSHAKE;
+    link->handshake_until_ms = pl_monotonic_ms() + HANDSHAKE_MS;
     return PL_OK;
 }
 
@@ -196,15 +200,37 @@ static pl_status step(pl_links *links, size_t peer) {
         PL_TRY(send_preamble(links, peer));
     if (link->state == PL_LINK_HANDSHAKE) {
         PL_TRY(pl_tls_handshake(link->tls, &done));
+        if (!done && !link->dials && pl_monotonic_ms() >= link->handshake_until_ms)
+            return pl_fail(PL_TIMEOUT, "no handshake within %d ms", HANDSHAKE_MS);
         if (done)
             link->state = PL_LINK_GREETING;
     }
     return link->state == PL_LINK_GREETING ? greet(links, peer) : PL_OK;
 }
 
+/* A stranger that knows the session's number can connect in a party's name; it cannot end the
+ * session: the link waits for the next connection, until connect_ms. */
+static bool may_wait_again(const pl_links *links, const pl_link *link) {
+    return !link->dials && links->params.connections_fd >= 0 && link->state == PL_LINK_HANDSHAKE &&
+           link->n_failed < FAILED_MAX;
+}
+
+static void wait_again(pl_link *link, pl_status why) {
+    pl_tls_free(link->tls);
+    link->tls = NULL;
+    link->state = PL_LINK_WAITING;
+    link->n_failed++;
+    pl_status_done(&link->failure);
+    link->failure = why;
+}
+
 pl_status pl_link_step(pl_links *links, size_t peer) {
     pl_link *link = &links->links[peer];
     pl_status status = step(links, peer);
+    if (!pl_is_ok(status) && may_wait_again(links, link)) {
+        wait_again(link, status);
+        return PL_OK;
+    }
     /* Before TLS stood, a dialled connection may be cut by a node that has not reached the session
      * yet: dial again. */
     if (pl_status_code(status) == PL_PEER_LOST && link->dials && link->state == PL_LINK_HANDSHAKE) {

@@ -26,6 +26,11 @@ typedef struct pl_link {
     uint8_t preamble[PL_PREAMBLE_BYTES];
     size_t preamble_sent, greeting_sent, greeting_got;
     uint8_t greeting[32]; /* of the peer */
+    /* Answering side: a connection in the peer's name that does not prove it is dropped, and the
+     * link waits for another. */
+    uint64_t handshake_until_ms;
+    unsigned n_failed;
+    pl_status failure; /* of the last one */
 #ifdef PARLEY_TEST_HOOKS
     int capture_sent, capture_received; /* -1: none */
 #endif

@@ -169,6 +169,7 @@ static void links_free(void *ctx) {
     pl_links *links = ctx;
     for (size_t i = 0; links->links != NULL && i < links->params.n_parties; i++) {
         pl_tls_free(links->links[i].tls);
+        pl_status_done(&links->links[i].failure);
         if (links->links[i].fd >= 0)
             close(links->links[i].fd);
 #ifdef PARLEY_TEST_HOOKS
@@ -229,6 +230,17 @@ static pl_status wait_coming_up(pl_links *links, uint64_t until_ms) {
     return take_passed(links, passed < n ? &fds[passed] : NULL);
 }
 
+static pl_status did_not_connect(const pl_links *links, size_t missing) {
+    const pl_link *link = &links->links[missing];
+    if (link->n_failed == 0)
+        return pl_fail(PL_TIMEOUT, "rank %zu did not connect within %u ms", missing,
+                       links->params.connect_ms);
+    return pl_wrap(pl_status_dup(link->failure),
+                   "rank %zu did not connect within %u ms; of %u connections in its name the last "
+                   "one failed",
+                   missing, links->params.connect_ms, link->n_failed);
+}
+
 static pl_status bring_up(pl_links *links) {
     uint64_t until_ms = pl_monotonic_ms() + links->params.connect_ms;
     size_t missing;
@@ -240,8 +252,7 @@ static pl_status bring_up(pl_links *links) {
         if (all_up(links, &missing))
             return PL_OK;
         if (pl_monotonic_ms() >= until_ms)
-            return pl_fail(PL_TIMEOUT, "rank %zu did not connect within %u ms", missing,
-                           links->params.connect_ms);
+            return did_not_connect(links, missing);
         PL_TRY(wait_coming_up(links, until_ms));
     }
 }

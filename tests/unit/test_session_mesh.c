@@ -348,15 +348,18 @@ static void dead_endpoint(char out[32]) {
     close(p.listener), close(p.pass[0]), close(p.pass[1]);
 }
 
-/* Before the true connections a stranger sends party 0 a preamble of another session. */
-static void send_stranger(const port *p) {
+/* Before the true connections a stranger sends party 0 a preamble, and then bytes that are no
+ * handshake; with the session's own number he stands in the place of rank 1. */
+static void send_stranger(const port *p, const uint8_t *session) {
     uint8_t wire[PL_PREAMBLE_BYTES];
-    pl_preamble preamble = {.session_id = "another session", .from_rank = 1, .to_rank = 0};
+    pl_preamble preamble = {.from_rank = 1, .to_rank = 0};
+    memcpy(preamble.session_id, session, sizeof preamble.session_id);
     pl_preamble_encode(&preamble, wire);
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     pl_status status = pl_fd_send(p->pass[0], fds[0], pl_view_of(wire, sizeof wire));
     expect(status, PL_CODE_OK, "ok");
+    assert_int_equal(write(fds[1], "no handshake of TLS", 19), 19);
     close(fds[0]), close(fds[1]);
 }
 
@@ -383,7 +386,9 @@ static void run_over_tcp(size_t n) {
             parties[i].peers[peer].n_endpoints = 2;
         }
     }
-    send_stranger(&ports[0]);
+    send_stranger(&ports[0], (const uint8_t *)"another session");
+    for (int i = 0; i < 3; i++)
+        send_stranger(&ports[0], parties[0].params.session_id);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(pthread_create(&ports[i].thread, NULL, serve_port, &ports[i]), 0);
     run_all(parties, n);
