@@ -1,5 +1,7 @@
 #include "protocols/base/cpu.h"
 
+#include <stdatomic.h>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -11,7 +13,7 @@ static bool has_vaes(void) {
 }
 #endif
 
-pl_cpu pl_cpu_features(void) {
+static pl_cpu ask(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") != 0;
@@ -23,4 +25,18 @@ pl_cpu pl_cpu_features(void) {
 #else
     return (pl_cpu){0};
 #endif
+}
+
+/* Asked once: in a virtual machine CPUID leaves the guest, which takes as long as masking a chunk.
+ * Two threads that ask at the same time get, and write, the same answer. */
+pl_cpu pl_cpu_features(void) {
+    static _Atomic unsigned known; /* bit 0: asked; then the features */
+    unsigned bits = atomic_load_explicit(&known, memory_order_relaxed);
+    if (bits == 0) {
+        pl_cpu cpu = ask();
+        bits = 1u | (unsigned)cpu.aesni << 1 | (unsigned)cpu.avx2 << 2 | (unsigned)cpu.vaes << 3;
+        atomic_store_explicit(&known, bits, memory_order_relaxed);
+    }
+    return (pl_cpu){
+        .aesni = (bits >> 1 & 1) != 0, .avx2 = (bits >> 2 & 1) != 0, .vaes = (bits >> 3 & 1) != 0};
 }
