@@ -128,6 +128,38 @@ def strangers(f, make_cert):
     print(f"{'parleyd of a non-member':46} {started.stderr.strip()[:110]}")
 
 
+FRAMES = {"a frame of 16 MB": b"\xff\xff\xff\0\0\0\0\0\1" + b"x" * 100_000,
+          "a frame of unknown type, and one on stream 2^31": b"\0\0\1\xfe\0\0\0\0\1x" + b"\0\0\1\0\0\xff\xff\xff\xffx",
+          "headers that are no HPACK": b"\0\0\4\1\4\0\0\0\1" + b"\xff\xff\xff\xff",
+          "no HTTP/2 at all": os.urandom(4096),
+          "1,000 streams reset at once": b"".join(b"\0\0\4\3\0" + struct.pack(">I", 2 * i + 1) + b"\0\0\0\x08" for i in range(1000))}
+
+
+def frames(f):
+    """A member's own connection, and a local user's, that speak nonsense: they are closed, the program lives."""
+    cert = {"cert": f.path("keys", "north", "tls.crt"), "key": f.path("keys", "north", "tls.key")}
+    for what, data in FRAMES.items():
+        with socket.create_connection(address(f.processes["scheduler"].ready), 10) as plain:
+            with tls_client(f, **cert).wrap_socket(plain) as tls:
+                speak(tls, data)
+        with socket.socket(socket.AF_UNIX) as local:
+            local.connect(f.path("north", "run", "analyst.sock"))
+            speak(local, data)
+        for name in ("scheduler", "north"):
+            expect(f.processes[name].running(), f"{what}: {name} is gone")
+        print(f"{'gRPC: ' + what:46} scheduler and node live", flush=True)
+
+
+def speak(s, data):
+    s.settimeout(2)
+    try:
+        s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + data)
+        while s.recv(4096):
+            pass
+    except (OSError, ssl.SSLError):
+        pass  # closed, or nothing more to say
+
+
 # ---- gRPC: whom a node meets ----
 
 
@@ -338,6 +370,8 @@ def main(build_bin, make_cert):
             expect_answer(f, "nothing")
             strangers(f, make_cert)
             expect_answer(f, "strangers at the scheduler")
+            frames(f)
+            expect_answer(f, "frames that are none")
             session_port(f)
             live_session(f)
             sql(f)
