@@ -26,7 +26,8 @@ OPENED = {"opening", "released", "completed", "lost"}
 WAIT_SECONDS = 12
 # A charter of another time is as valid; but nobody else holds it, and a session needs equal ones.
 ANOTHER_CHARTER = {"created_at", "start_before"}
-# What a member says of itself under its own signature is its word: it may cost the session, it never makes a wrong one.
+# What a member says of itself under its own signature is its word: it may cost the session, it never makes a wrong one. So is what it says of its
+# audit log (audit_head, audit_links, ...): proofs that nobody needs may be left out; what happens to wrong ones is shown by audit_attacks.py.
 OWN_WORDS = {"approval": {"approver", "policy_version", "policy_digest", "decided_at", "not_after"},
              "reservation": {"memory_bytes", "reserved_at", "not_after", "endpoints"}}
 # Alone, these make a proposal that is merely another one: honest nodes may approve it, as what it is. That no session comes of it is checked.
@@ -288,7 +289,7 @@ def colluding(folder, build_bin, program, hostile, kinds, every):
                 field = re.sub(r"\[\d+\]", "", what.split(" ")[0]).split(".")[-1]
                 if kind == "proposal" and field in ANOTHER_PROPOSAL and not what.endswith("longer"):
                     another_proposal(a, number, what)
-                elif field in OWN_WORDS.get(kind, ()) and not what.endswith("longer"):
+                elif what.startswith("audit_") or (field in OWN_WORDS.get(kind, ()) and not what.endswith("longer")):
                     own_word(a, f"{kind} {number} * signed", what)
                 elif kind == "charter" and field in ANOTHER_CHARTER:
                     split(a, number, field)
