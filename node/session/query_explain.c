@@ -2,6 +2,7 @@
 #include "node/session/query.h"
 #include "node/session/roles.h"
 #include "node/sql/expr.h"
+#include "node/sql/plan.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -143,8 +144,7 @@ static void print_steps(const plan_t *plan, const query_t *query, pl_buf *out) {
 
 /* The bound on a real sum's error: half a unit per row, which the rounding to fixed point costs. */
 static void print_precision(const Parley__V1__Moment *moment, pl_buf *out) {
-    bool is_sum = moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM;
-    if (is_sum && moment->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
+    if (pl_moment_is_sum(moment) && moment->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
         pl_buf_printf(out, "fixed point: error at most %.1e per row",
                       ldexp(1, -(int)moment->scale - 1));
     else

@@ -23,6 +23,7 @@ typedef struct loader {
     size_t *key_columns;    /* [n_keys]: where in columns */
     key_value **key_values; /* [n_keys], sorted for search */
     size_t *moment_columns; /* [n_moments] */
+    size_t *moment_others;  /* [n_moments]: the second column */
     pl_i128 *sums;          /* [n_moments * n_cells] */
 } loader;
 
@@ -83,6 +84,25 @@ static pl_status sort_key(const Parley__V1__GroupKey *key, key_value **out) {
     return PL_OK;
 }
 
+static const Parley__V1__Column *column_named(const Parley__V1__SourceRequest *request,
+                                              const char *name) {
+    for (size_t c = 0; c < request->n_columns; c++)
+        if (strcmp(request->columns[c]->column->name, name) == 0)
+            return request->columns[c]->column;
+    return NULL;
+}
+
+/* The scale of a product is the sum of the scales: it tells a schema that has changed. */
+static pl_status bind_product(loader *l, const Parley__V1__SourceRequest *request,
+                              const Parley__V1__Moment *m, const Parley__V1__Column *column,
+                              const Parley__V1__Column *factor, size_t i) {
+    bool fits = column != NULL && factor != NULL && column->scale + factor->scale == m->scale &&
+                (factor->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_INTEGER ||
+                 factor->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DECIMAL);
+    return find_column(l, request, m->column, m->type, fits ? column->scale : UINT32_MAX,
+                       &l->moment_columns[i]);
+}
+
 static pl_status bind_all(loader *l, const Parley__V1__SourceRequest *request) {
     const Parley__V1__QueryPlan *q = l->query;
     for (size_t i = 0; i < q->n_keys; i++) {
@@ -94,10 +114,18 @@ static pl_status bind_all(loader *l, const Parley__V1__SourceRequest *request) {
         const Parley__V1__Moment *m = q->moments[i];
         if (m->column[0] == '\0')
             continue;
-        const Parley__V1__Column *column = NULL;
-        for (size_t c = 0; c < request->n_columns; c++)
-            if (strcmp(request->columns[c]->column->name, m->column) == 0)
-                column = request->columns[c]->column;
+        const Parley__V1__Column *column = column_named(request, m->column);
+        const Parley__V1__Column *other = column_named(request, m->other);
+        if (other != NULL)
+            PL_TRY(
+                find_column(l, request, m->other, other->type, other->scale, &l->moment_others[i]));
+        else if (m->other[0] != '\0')
+            return pl_fail(PL_NOT_FOUND, "column %s of the plan is not configured", m->other);
+        bool is_square = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_SQUARE;
+        if (is_square || m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT) {
+            PL_TRY(bind_product(l, request, m, column, is_square ? column : other, i));
+            continue;
+        }
         bool is_exact_sum = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM &&
                             m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL;
         /* A COUNT takes any type; a sum of reals has a scale of its own. */
@@ -165,6 +193,21 @@ static pl_status units_of(const Parley__V1__Moment *m, const pl_value *value, pl
     return PL_OK;
 }
 
+/* What a row adds to a moment: 1, its value, or the product of two. */
+static pl_status addend(const Parley__V1__Moment *m, const pl_value *value, const pl_value *other,
+                        pl_i128 *out) {
+    const pl_value *factor =
+        m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT ? other : value;
+    *out = 1;
+    if (!pl_moment_is_sum(m))
+        return PL_OK;
+    if (m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
+        return units_of(m, value, out);
+    if (__builtin_mul_overflow(value->integer, factor->integer, out))
+        return pl_fail(PL_OUT_OF_RANGE, "column %s: a product leaves 128 bits", m->column);
+    return PL_OK;
+}
+
 static pl_status add_row(loader *l) {
     for (size_t i = 0; i < l->n_columns; i++)
         to_datum(&l->values[i], l->columns[i]->column->scale, &l->slots[i]);
@@ -177,11 +220,11 @@ static pl_status add_row(loader *l) {
     for (size_t i = 0; i < l->query->n_moments; i++) {
         const Parley__V1__Moment *m = l->query->moments[i];
         const pl_value *value = m->column[0] ? &l->values[l->moment_columns[i]] : NULL;
-        pl_i128 units = 1;
-        if (value != NULL && value->is_null)
+        const pl_value *other = m->other[0] ? &l->values[l->moment_others[i]] : NULL;
+        if ((value != NULL && value->is_null) || (other != NULL && other->is_null))
             continue;
-        if (m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
-            PL_TRY(units_of(m, value, &units));
+        pl_i128 units;
+        PL_TRY(addend(m, value, other, &units));
         if (__builtin_add_overflow(l->sums[i * l->query->n_cells + cell], units,
                                    &l->sums[i * l->query->n_cells + cell]))
             return pl_fail(PL_OUT_OF_RANGE, "column %s: the sum leaves 128 bits", m->column);
@@ -258,6 +301,7 @@ static pl_status loader_alloc(loader *l, const Parley__V1__SourceRequest *reques
     PL_TRY(pl_alloc(q->n_keys, sizeof(size_t), &l->key_columns));
     PL_TRY(pl_alloc(q->n_keys, sizeof(void *), &l->key_values));
     PL_TRY(pl_alloc(q->n_moments, sizeof(size_t), &l->moment_columns));
+    PL_TRY(pl_alloc(q->n_moments, sizeof(size_t), &l->moment_others));
     return pl_alloc(q->n_moments * q->n_cells, sizeof(pl_i128), &l->sums);
 }
 
@@ -276,6 +320,7 @@ static void loader_done(loader *l, const Parley__V1__SourceRequest *request) {
     free(l->key_columns);
     free(l->key_values);
     free(l->moment_columns);
+    free(l->moment_others);
     free(l->sums);
     parley__v1__query_plan__free_unpacked(l->query, NULL);
 }

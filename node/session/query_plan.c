@@ -29,15 +29,21 @@ pl_status pl_query_body(const Parley__V1__Plan *plan, Parley__V1__QueryPlan **ou
 }
 
 void pl_moment_print(const Parley__V1__Moment *moment, pl_buf *out) {
-    bool is_sum = moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM;
-    pl_buf_printf(out, "%s(%s)", is_sum ? "SUM" : "COUNT",
-                  moment->column[0] ? moment->column : "*");
+    bool is_square = moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_SQUARE;
+    bool is_product = moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
+    pl_buf_printf(out, "%s(%s%s%s)", pl_moment_is_sum(moment) ? "SUM" : "COUNT",
+                  moment->column[0] ? moment->column : "*", is_square || is_product ? " * " : "",
+                  is_square    ? moment->column
+                  : is_product ? moment->other
+                               : "");
+    if (!is_product && moment->other[0])
+        pl_buf_printf(out, " where %s is there", moment->other);
 }
 
 size_t pl_count_moments(const Parley__V1__QueryPlan *query, size_t *out) {
     size_t n = 0;
     for (size_t i = 0; i < query->n_moments; i++)
-        if (query->moments[i]->kind != PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
+        if (!pl_moment_is_sum(query->moments[i]))
             out[n++] = i;
     return n;
 }
@@ -67,6 +73,12 @@ static pl_status use(plan_t *plan, const query_t *query, const char *column,
     return PL_OK;
 }
 
+/* The second column of a moment is used as the first. */
+static const char *second_column(const query_t *query, const Parley__V1__Expr *leaf) {
+    bool is_leaf = strcmp(leaf->op, "count") == 0 || strcmp(leaf->op, "sum") == 0;
+    return is_leaf && leaf->index < query->n_moments ? query->moments[leaf->index]->other : "";
+}
+
 /* Aggregates in the result columns, HAVING and ORDER BY; columns in WHERE. */
 static pl_status use_expr(plan_t *plan, const query_t *query, const Parley__V1__Expr *expr) {
     static const char *const OPS[][2] = {{"count", "COUNT"}, {"sum", "SUM"}, {"avg", "AVG"}};
@@ -76,6 +88,9 @@ static pl_status use_expr(plan_t *plan, const query_t *query, const Parley__V1__
         if (strcmp(expr->op, OPS[i][0]) == 0)
             PL_TRY(use(plan, query, expr->text[0] ? expr->text : "*",
                        PARLEY__V1__RIGHT__RIGHT_AGGREGATE, OPS[i][1]));
+    if (second_column(query, expr)[0])
+        PL_TRY(use(plan, query, second_column(query, expr), PARLEY__V1__RIGHT__RIGHT_AGGREGATE,
+                   "SUM"));
     if (strcmp(expr->op, "column") == 0)
         PL_TRY(use(plan, query, expr->text, PARLEY__V1__RIGHT__RIGHT_FILTER, "WHERE"));
     for (size_t i = 0; i < expr->n_args; i++)

@@ -94,8 +94,7 @@ static pl_status decide(query_run *q, pl_svec *ok) {
     pl_status status;
     PL_CHECK(status, pl_alloc(q->ring64.n * q->n_owners, sizeof *counts, &counts));
     for (size_t i = 0; i < q->ring64.n; i++) {
-        if (q->query->moments[q->ring64.moment[i]]->kind ==
-            PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
+        if (pl_moment_is_sum(q->query->moments[q->ring64.moment[i]]))
             continue;
         for (size_t j = 0; j < q->n_owners; j++)
             PL_CHECK(status, pl_slice(&q->ring64.shared[j], i * q->n_cells, q->n_cells,

@@ -35,12 +35,20 @@ PL_STATUS pl_analyze_bool(pl_scope *scope, const PgQuery__Node *node, pl_expr **
  * are checked. */
 PL_STATUS pl_analyze_column(const pl_scope *scope, const PgQuery__ColumnRef *ref, const char **out);
 
+/* pl_analyze_statistic is the part of pl_analyze_call for variances, covariances and regression
+ * (statistic.c); *out stays NULL when name is none of them. */
+PL_STATUS pl_analyze_statistic(pl_scope *scope, const PgQuery__FuncCall *call, const char *name,
+                               pl_expr **out);
+PL_STATUS pl_analyze_check_call(const pl_scope *scope, const PgQuery__FuncCall *call,
+                                const char *name);
+
 /* pl_moment_find gives the index of a moment, which is added when the plan lacks it. column may be
- * NULL for COUNT(*). Here the ring of a sum is chosen from the declared ranges. OUT_OF_RANGE: the
- * sum might not fit 128 bits. */
+ * NULL for COUNT(*); other is the second factor of a product, or narrows a count or sum to rows in
+ * which it is not NULL either (NULL: none). Here the ring of a sum is chosen from the declared
+ * ranges. OUT_OF_RANGE: the sum might not fit 128 bits. */
 PL_STATUS pl_moment_find(Parley__V1__QueryPlan *plan, const pl_table *table,
                          Parley__V1__MomentKind kind, const pl_table_column *column,
-                         uint32_t *out_index);
+                         const pl_table_column *other, uint32_t *out_index);
 
 int pl_node_location(const PgQuery__Node *node); /* byte offset, -1: none */
 

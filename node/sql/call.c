@@ -1,10 +1,10 @@
-/* Function calls: COUNT, SUM, AVG and ROUND; everything else is refused by name. */
+/* Function calls: COUNT, SUM, AVG and ROUND; the rest goes to statistic.c or is refused by name. */
 #include "node/sql/analyze.h"
 
 #include <string.h>
 
-static pl_status check_call(const pl_scope *scope, const PgQuery__FuncCall *call,
-                            const char *name) {
+pl_status pl_analyze_check_call(const pl_scope *scope, const PgQuery__FuncCall *call,
+                                const char *name) {
     const char *what = call->agg_distinct         ? "DISTINCT inside an aggregate"
                        : call->n_agg_order > 0    ? "ORDER BY inside an aggregate"
                        : call->agg_filter != NULL ? "FILTER"
@@ -53,7 +53,7 @@ static pl_status aggregate_of(pl_scope *scope, const PgQuery__FuncCall *call, co
                        pl_moment_find(scope->plan, scope->table,
                                       is_count ? PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT
                                                : PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM,
-                                      column, &index)));
+                                      column, NULL, &index)));
     pl_type type = is_count                         ? PL_TYPE_INT8
                    : column->type == PL_TYPE_FLOAT8 ? PL_TYPE_FLOAT8
                                                     : PL_TYPE_NUMERIC;
@@ -62,7 +62,7 @@ static pl_status aggregate_of(pl_scope *scope, const PgQuery__FuncCall *call, co
 
 static pl_status analyze_aggregate(pl_scope *scope, const PgQuery__FuncCall *call, const char *op,
                                    const char *shown, pl_expr **out) {
-    PL_TRY(check_call(scope, call, shown));
+    PL_TRY(pl_analyze_check_call(scope, call, shown));
     if (scope->over_rows)
         return pl_sql_fail(scope->sql, call->location, PL_INVALID_ARGUMENT,
                            "aggregate functions are not allowed in WHERE: use HAVING");
@@ -97,7 +97,7 @@ static pl_status cast_round(pl_expr **args, size_t n) {
 }
 
 static pl_status analyze_round(pl_scope *scope, const PgQuery__FuncCall *call, pl_expr **out) {
-    PL_TRY(check_call(scope, call, "ROUND"));
+    PL_TRY(pl_analyze_check_call(scope, call, "ROUND"));
     if (call->n_args < 1 || call->n_args > 2)
         return pl_sql_fail(scope->sql, call->location, PL_INVALID_ARGUMENT,
                            "ROUND takes one or two arguments");
@@ -137,6 +137,11 @@ pl_status pl_analyze_call(pl_scope *scope, const PgQuery__FuncCall *call, pl_exp
             scope->sql, call->location, PL_UNSUPPORTED,
             "%s is not supported: it shows one person's value; use COUNT, SUM or AVG",
             name[1] == 'i' ? "MIN" : "MAX");
+    PL_TRY(pl_analyze_statistic(scope, call, name, out));
+    if (*out != NULL)
+        return PL_OK;
     return pl_sql_fail(scope->sql, call->location, PL_UNSUPPORTED,
-                       "function %.63s is not supported: use COUNT, SUM, AVG and ROUND", name);
+                       "function %.63s is not supported: use COUNT, SUM, AVG, VARIANCE, STDDEV, "
+                       "COVAR_POP, COVAR_SAMP, CORR, the REGR_ functions and ROUND",
+                       name);
 }

@@ -1,5 +1,7 @@
 #include "node/sql/eval.h"
 
+#include "node/sql/statistic.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@ typedef enum eval_op {
     OP_TEST,
     OP_CAST,
     OP_ROUND,
+    OP_STATISTIC,
 } eval_op;
 
 enum { LESS = 1, EQUAL = 2, GREATER = 4 }; /* which orders make a comparison true */
@@ -91,15 +94,31 @@ static pl_status malformed(const Parley__V1__Expr *expr, const char *what) {
     return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: operator %.20s %s", expr->op, what);
 }
 
-static pl_status find_op(const Parley__V1__Expr *expr, size_t *out) {
+/* What a plan's operator is: the row of OPS, or a statistic with its number as variant. */
+static pl_status set_statistic(const Parley__V1__Expr *expr, pl_eval *eval) {
+    size_t s = 0;
+    pl_status found = pl_statistic_find(expr->op, &s);
+    bool known = pl_is_ok(found);
+    pl_status_done(&found);
+    if (!known)
+        return malformed(expr, "is unknown");
+    if (expr->n_args != pl_statistic_n_args(s))
+        return malformed(expr, "has a wrong number of arguments");
+    eval->op = OP_STATISTIC;
+    eval->variant = (int)s;
+    return PL_OK;
+}
+
+static pl_status find_op(const Parley__V1__Expr *expr, pl_eval *eval) {
     for (size_t i = 0; i < N_OPS; i++)
         if (strcmp(OPS[i].name, expr->op) == 0) {
             if (expr->n_args < OPS[i].args_min || expr->n_args > OPS[i].args_max)
                 return malformed(expr, "has a wrong number of arguments");
-            *out = i;
+            eval->op = OPS[i].op;
+            eval->variant = OPS[i].variant;
             return PL_OK;
         }
-    return malformed(expr, "is unknown");
+    return set_statistic(expr, eval);
 }
 
 static bool all_are(const pl_eval *eval, pl_type type) {
@@ -140,6 +159,12 @@ static pl_status check_types(const Parley__V1__Expr *expr, const pl_eval *eval) 
     case OP_TEST:
         fits =
             eval->variant == IF_NULL || (eval->variant & IF_VALUE) || all_are(eval, PL_TYPE_BOOL);
+        break;
+    case OP_STATISTIC:
+        want = pl_statistic_type((size_t)eval->variant);
+        fits = eval->args[0]->type == PL_TYPE_INT8;
+        for (size_t i = 1; i < eval->n_args; i++)
+            fits = fits && eval->args[i]->type == PL_TYPE_NUMERIC;
         break;
     case OP_ROUND:
         PL_TRY(check_round(expr, eval));
@@ -206,15 +231,13 @@ static pl_status compile(const Parley__V1__Expr *expr, pl_eval_bind bind, void *
     if (depth > PL_EXPR_DEPTH_MAX)
         return pl_fail(PL_LIMIT, "an expression is nested deeper than %d levels",
                        PL_EXPR_DEPTH_MAX);
-    size_t row = 0;
-    PL_TRY(find_op(expr, &row));
     pl_eval *eval;
     PL_TRY(pl_alloc(1, sizeof *eval, &eval));
     pl_datum_init(&eval->literal);
-    eval->op = OPS[row].op;
-    eval->variant = OPS[row].variant;
     eval->type = pl_type_from_name(expr->type_name);
-    pl_status status = pl_alloc(expr->n_args, sizeof(pl_eval *), &eval->args);
+    pl_status status = find_op(expr, eval);
+    if (pl_is_ok(status))
+        status = pl_alloc(expr->n_args, sizeof(pl_eval *), &eval->args);
     for (size_t i = 0; pl_is_ok(status) && i < expr->n_args; i++) {
         eval->n_args = i + 1;
         status = compile(expr->args[i], bind, ctx, depth + 1, &eval->args[i]);
@@ -327,6 +350,20 @@ static pl_status run_round(const pl_eval *eval, const pl_datum *slots, pl_datum 
     return PL_OK;
 }
 
+static pl_status run_statistic(const pl_eval *eval, const pl_datum *slots, pl_datum *out) {
+    pl_datum args[6];
+    for (size_t i = 0; i < eval->n_args; i++)
+        pl_datum_init(&args[i]);
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < eval->n_args && pl_is_ok(status); i++)
+        status = pl_eval_run(eval->args[i], slots, &args[i]);
+    if (pl_is_ok(status))
+        status = pl_statistic_run((size_t)eval->variant, args, out);
+    for (size_t i = 0; i < eval->n_args; i++)
+        pl_datum_done(&args[i]);
+    return status;
+}
+
 pl_status pl_eval_run(const pl_eval *eval, const pl_datum *slots, pl_datum *out) {
     if (eval->op == OP_LEAF || eval->op == OP_LITERAL) {
         pl_datum_copy(out, eval->op == OP_LEAF ? &slots[eval->slot] : &eval->literal);
@@ -336,6 +373,8 @@ pl_status pl_eval_run(const pl_eval *eval, const pl_datum *slots, pl_datum *out)
         return run_two(eval, slots, out);
     if (eval->op == OP_AND || eval->op == OP_OR)
         return run_junction(eval, slots, out);
+    if (eval->op == OP_STATISTIC)
+        return run_statistic(eval, slots, out);
     PL_TRY(pl_eval_run(eval->args[0], slots, out));
     switch (eval->op) {
     case OP_NEGATE:

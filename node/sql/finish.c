@@ -45,7 +45,7 @@ static pl_status bind(void *ctx, const Parley__V1__Expr *leaf, size_t *out_slot,
         return PL_OK;
     }
     const Parley__V1__Moment *moment = plan->moments[leaf->index];
-    if (is_count == (moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM))
+    if (is_count == pl_moment_is_sum(moment))
         return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: an aggregate names the wrong moment");
     *out_slot = plan->n_keys + 2 * (size_t)leaf->index + (strcmp(leaf->op, "avg") == 0);
     *out_type = is_count                                                    ? PL_TYPE_INT8
@@ -127,7 +127,7 @@ static pl_status fill_moments(finisher *f, size_t cell) {
         const Parley__V1__Moment *moment = f->plan->moments[i];
         pl_datum *slot = &f->slots[f->plan->n_keys + 2 * i];
         int64_t count = (int64_t)moment_at(f, moment->counted_by, cell);
-        if (moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
+        if (pl_moment_is_sum(moment))
             PL_TRY(fill_sum(moment, moment_at(f, i, cell), count, &slot[0], &slot[1]));
         else
             pl_datum_set_integer(&slot[0], PL_TYPE_INT8, count);

@@ -372,7 +372,7 @@ static pl_status compile(planner *p) {
     PL_TRY(check_clauses(p));
     PL_TRY(add_inputs(p));
     PL_TRY(pl_moment_find(p->plan, &p->table, PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT_STAR, NULL,
-                          &star));
+                          NULL, &star));
     PL_TRY(plan_where(p));
     PL_TRY(plan_groups(p));
     PL_TRY(plan_outputs(p));
@@ -408,16 +408,27 @@ static pl_status malformed(const char *what) {
     return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: %s", what);
 }
 
+bool pl_moment_is_sum(const Parley__V1__Moment *moment) {
+    return moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM ||
+           moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_SQUARE ||
+           moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
+}
+
 static pl_status check_moment(const Parley__V1__QueryPlan *plan, size_t i) {
     const Parley__V1__Moment *m = plan->moments[i];
-    bool is_sum = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM;
+    bool is_sum = pl_moment_is_sum(m);
+    bool is_product = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
     bool is_star = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT_STAR;
     if (!is_sum && !is_star && m->kind != PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT)
         return malformed("a moment of unknown kind");
     if ((i == 0) != is_star)
         return malformed("moment 0, and no other, must be COUNT(*)");
-    if (is_star != (m->column[0] == '\0'))
+    if (is_star != (m->column[0] == '\0') || (is_product && m->other[0] == '\0') ||
+        (is_star && m->other[0] != '\0'))
         return malformed("a moment of no column");
+    if (is_sum && m->kind != PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM &&
+        m->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
+        return malformed("a sum of products of reals");
     if (is_sum && m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_INTEGER &&
         m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DECIMAL &&
         m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
@@ -425,7 +436,7 @@ static pl_status check_moment(const Parley__V1__QueryPlan *plan, size_t i) {
     if (m->ring_bits != 64 && !(is_sum && m->ring_bits == 128))
         return malformed("a moment in an unknown ring");
     if (m->counted_by >= plan->n_moments || m->scale > 127 || (!is_sum && m->counted_by != i) ||
-        plan->moments[m->counted_by]->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
+        pl_moment_is_sum(plan->moments[m->counted_by]))
         return malformed("a moment that nothing counts");
     return PL_OK;
 }

@@ -19,6 +19,9 @@
 PL_STATUS pl_sql_plan(const char *text, const Parley__V1__Dataset *const *datasets,
                       size_t n_datasets, Parley__V1__QueryPlan **out);
 
+/* SUM, SUM_SQUARE and SUM_PRODUCT; the rest are counts. */
+bool pl_moment_is_sum(const Parley__V1__Moment *moment);
+
 /* pl_sql_plan_check validates a plan that came from elsewhere: indices, cells, rings, counts.
  * INVALID_ARGUMENT. */
 PL_STATUS pl_sql_plan_check(const Parley__V1__QueryPlan *plan);

@@ -52,3 +52,17 @@ SELECT ROUND(AVG(income), 2), ROUND(AVG(age), 0), ROUND(AVG("收入"), 1) FROM r
 SELECT CAST(AVG(age) AS numeric(10,3)), CAST(COUNT(*) AS numeric) / 3 FROM residents
 SELECT 100.0 * COUNT(age) / COUNT(*) AS percent FROM residents
 SELECT region, 2 * COUNT(*) + 1, COUNT(*) > 20 AS many FROM residents GROUP BY region ORDER BY region
+SELECT VARIANCE(age), VAR_SAMP(age), VAR_POP(age), STDDEV(age), STDDEV_SAMP(age), STDDEV_POP(age) FROM residents
+SELECT VARIANCE(income), VAR_POP(income), STDDEV(income), STDDEV_POP(income) FROM residents
+SELECT region, sex, COUNT(income), VARIANCE(income), VAR_POP(income), STDDEV(income), STDDEV_POP(income) FROM residents GROUP BY region, sex ORDER BY region, sex
+SELECT "级别", VARIANCE("收入"), STDDEV_POP("收入") FROM residents GROUP BY "级别" ORDER BY "级别"
+SELECT VARIANCE(age), STDDEV_POP(income), COUNT(age) FROM nobody
+SELECT region, STDDEV(age) / AVG(age) AS spread, ROUND(STDDEV(income), 2) FROM residents GROUP BY region HAVING VARIANCE(age) > 0 ORDER BY 2 DESC, region
+SELECT sex, VAR_SAMP(age), VAR_POP(age) FROM residents WHERE age = 0 OR age = 127 GROUP BY sex ORDER BY sex
+SELECT REGR_COUNT(income, age), REGR_COUNT(age, income), COUNT(*) FROM residents
+~ SELECT COVAR_POP(income, age), COVAR_SAMP(income, age), CORR(income, age), CORR(age, income) FROM residents
+~ SELECT REGR_AVGX(income, age), REGR_AVGY(income, age), REGR_SXX(income, age), REGR_SYY(income, age), REGR_SXY(income, age) FROM residents
+~ SELECT REGR_SLOPE(income, age), REGR_INTERCEPT(income, age), REGR_R2(income, age) FROM residents
+~ SELECT region, sex, REGR_COUNT("收入", age), CORR("收入", age), REGR_SLOPE("收入", age), REGR_R2("收入", age), COVAR_SAMP(age, "收入") FROM residents GROUP BY region, sex ORDER BY region, sex
+~ SELECT CORR(age, age), REGR_SLOPE(age, age), COVAR_POP(age, age) FROM residents
+~ SELECT CORR(income, age), REGR_SXX(income, age), REGR_COUNT(income, age) FROM nobody
