@@ -100,6 +100,7 @@ pl_status pl_scheduler_error(pl_node *node, const Parley__V1__SchedulerError *er
 /* ---- time ---- */
 
 typedef struct expired_jobs {
+    pl_node *node;
     int64_t now;
     uint8_t (*ids)[PL_JOB_ID_BYTES];
     size_t n;
@@ -109,12 +110,33 @@ typedef struct expired_jobs {
 static pl_status collect_expired(const pl_job_record *record, void *ctx) {
     expired_jobs *expired = ctx;
     bool in_session = record->state == PL_JOB_RUNNING || record->state == PL_JOB_OPENING;
-    if (!in_session && record->not_after < expired->now && expired->n < EXPIRED_AT_ONCE)
+    const pl_live *live = pl_live_find(expired->node, record->id);
+    bool is_over =
+        in_session ? live == NULL || live->worker == NULL : record->not_after < expired->now;
+    if (is_over && expired->n < EXPIRED_AT_ONCE)
         memcpy(expired->ids[expired->n++], record->id, PL_JOB_ID_BYTES);
     return PL_OK;
 }
 
+/* A session without a worker: it ended, or never began, while its end could not be written. */
+static bool close_session(pl_node *node, const uint8_t *job) {
+    pl_job_record record = {0};
+    pl_status status = pl_jobs_get(node->jobs, job, &record);
+    bool in_session = record.state == PL_JOB_RUNNING || record.state == PL_JOB_OPENING;
+    pl_job_record_done(&record);
+    if (pl_is_ok(status) && in_session)
+        pl_step_abort(node, job,
+                      pl_fail(PL_IO,
+                              "the session is over at %s, which could not write down how it ended",
+                              node->own),
+                      true);
+    pl_log_status("job.expire_failed", NULL, status);
+    return in_session;
+}
+
 static void expire(pl_node *node, const uint8_t *job) {
+    if (close_session(node, job))
+        return;
     pl_status status = pl_step_state(node, job, PL_JOB_EXPIRED,
                                      "its window passed before all parties were ready", PL_TIMEOUT);
     pl_log_status("job.expire_failed", NULL, status);
@@ -126,7 +148,7 @@ static void expire(pl_node *node, const uint8_t *job) {
 
 void pl_stop_expired(pl_node *node) {
     uint8_t ids[EXPIRED_AT_ONCE][PL_JOB_ID_BYTES];
-    expired_jobs expired = {pl_now(), ids, 0};
+    expired_jobs expired = {node, pl_now(), ids, 0};
     pl_log_status("job.expire_failed", NULL,
                   pl_jobs_each(node->jobs, true, 10000, collect_expired, &expired));
     for (size_t i = 0; i < expired.n; i++)

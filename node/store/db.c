@@ -122,13 +122,20 @@ void pl_db_group(pl_db *db) {
     db->grouping = true;
 }
 
+/* After some errors (no space, no memory) SQLite undoes the whole transaction. What follows must
+ * not be kept without what came before: it fails until the flush has said so. */
+static pl_status check_group(const pl_db *db) {
+    if (db->group_open && sqlite3_get_autocommit(db->handle) != 0)
+        return pl_fail(PL_IO, "the database %s has undone a group of changes", db->path);
+    return PL_OK;
+}
+
 pl_status pl_db_flush(pl_db *db, bool all) {
     if (!db->group_open || db->depth > 0 || !(all || db->group_due))
         return PL_OK;
+    pl_status status = check_group(db);
     db->group_open = db->group_due = false;
-    if (sqlite3_get_autocommit(db->handle) != 0)
-        return pl_fail(PL_IO, "the database %s has undone a group of changes", db->path);
-    return commit_now(db);
+    return pl_is_ok(status) ? commit_now(db) : status;
 }
 
 /* A statement that writes, outside a begin, opens the group. */
@@ -138,6 +145,8 @@ static pl_status group_join(pl_stmt *stmt) {
         return PL_OK;
     if (!db->group_open)
         PL_TRY(pl_db_exec(db, "BEGIN IMMEDIATE"));
+    else
+        PL_TRY(check_group(db));
     db->group_open = true;
     db->group_due |= !stmt->lazy;
     return PL_OK;
@@ -149,6 +158,7 @@ void pl_stmt_lazy(pl_stmt *stmt) {
 
 pl_status pl_db_begin(pl_db *db) {
     if (db->depth == 0) {
+        PL_TRY(check_group(db));
         PL_TRY(pl_db_exec(db, db->group_open ? "SAVEPOINT step" : "BEGIN IMMEDIATE"));
         db->rolled_back = false;
     }

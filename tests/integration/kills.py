@@ -4,6 +4,7 @@ Shows: before OPENING a job ends aborted and costs nothing; after it the recipie
 at the submitter within the deadline; what was restarted answers the next question; no process is left.
 Would be wrong if: the stop points were not reached (the test then sees a released job where it must not)."""
 
+import resource
 import signal
 import sys
 import tempfile
@@ -102,6 +103,26 @@ def node_down(f):
     print(f"node down: {reason}; released after its return")
 
 
+def disk_full(f, victim):
+    """A node that cannot write how its session ended says so when it can write again: no job runs for ever."""
+    job_id = f.parley("north", "bench", "mul 1000000", "--purpose", "test", "--detach", "--timeout", "60").out.strip()
+    end = time.monotonic() + 20
+    while common.job_states(f, victim).get(job_id, {}).get("state") != "running":
+        expect(time.monotonic() < end, "the bench session does not start")
+        time.sleep(0.02)  # between two questions
+    pid = f.processes[victim].pid
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1024, before[1]))
+    others = [settled(f, member, job_id) for member in f.members if member != victim]
+    time.sleep(2)  # the victim's worker has ended meanwhile
+    expect(common.job_states(f, victim)[job_id]["state"] not in FINAL, "the full disk came too late")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    job = settled(f, victim, job_id)
+    expect(job["state"] in ("aborted", "lost", "completed"), f"disk of {victim} full: {job}")
+    expect_answer(f, f"disk of {victim} full")
+    print(f"disk of {victim} full during a session: {job['state']}: {job['reason']}; elsewhere {others[0]['state']}")
+
+
 def main(build_bin):
     rows = {"north": [["f", 10], ["f", 11], ["m", 10]], "south": [["f", 10], ["f", 11], ["m", 10]],
             "east": [["f", 10], ["f", 11], ["m", 10]]}
@@ -113,6 +134,8 @@ def main(build_bin):
                     try_point(f, victim, point)
             scheduler_restart(f)
             node_down(f)
+            disk_full(f, "south")
+            disk_full(f, "north")
             f.failures.clear()
         left = common.processes_under(folder)
         expect(not left, f"left behind: {left}")
