@@ -250,7 +250,7 @@ def main(build_bin, runs=30, seed=None):
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     outcomes = collections.Counter()
     with tempfile.TemporaryDirectory(prefix="parley-faults.") as folder:
-        with Federation(folder, build_bin, with_training(folder, common.members(folder, rows, session_seconds=10)), relays=True) as f:
+        with Federation(folder, build_bin, with_training(folder, common.members(folder, rows, session_seconds=10)), relays=True, command_leaks=False) as f:
             check_after(f)
             before = files_of(f)
             for number in range(int(first or 0), int(first or 0) + runs):

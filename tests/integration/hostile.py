@@ -155,7 +155,7 @@ def hostile_scheduler(folder, build_bin, program):
     orders = os.path.join(folder, "orders")
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     with Federation(folder, build_bin, common.members(folder, rows, session_seconds=6), programs={"scheduler": program},
-                    environment={"PARLEY_HOSTILE_ORDERS": orders}) as f:
+                    environment={"PARLEY_HOSTILE_ORDERS": orders}, command_leaks=False) as f:
         a = Attacks(f, orders, list(common.MEMBERS), "north")
         a.expect_answer("nothing")
         others, proposer = ["south", "east"], ["north"]
@@ -276,7 +276,7 @@ def colluding(folder, build_bin, program, hostile, kinds, every):
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     with Federation(folder, build_bin, common.members(folder, rows, session_seconds=6),
                     programs={hostile: os.path.join(bin_folder, "parleyd")},
-                    environment={"PARLEY_HOSTILE_ORDERS": orders, "PARLEY_HOSTILE_KEYS": os.path.join(folder, "keys", hostile)}) as f:
+                    environment={"PARLEY_HOSTILE_ORDERS": orders, "PARLEY_HOSTILE_KEYS": os.path.join(folder, "keys", hostile)}, command_leaks=False) as f:
         honest = [name for name in common.MEMBERS if name != hostile]
         a = Attacks(f, orders, honest, "north")
         a.expect_answer("nothing")

@@ -127,7 +127,7 @@ def main(build_bin):
     rows = {"north": [["f", 10], ["f", 11], ["m", 10]], "south": [["f", 10], ["f", 11], ["m", 10]],
             "east": [["f", 10], ["f", 11], ["m", 10]]}
     with tempfile.TemporaryDirectory(prefix="parley-kills.") as folder:
-        with Federation(folder, build_bin, common.members(folder, rows)) as f:
+        with Federation(folder, build_bin, common.members(folder, rows), command_leaks=False) as f:
             expect_answer(f, "at first")
             for victim in ("south", "north"):
                 for point in BEFORE + BETWEEN + AFTER:

@@ -151,7 +151,18 @@ static const char *const REFUSED[][2] = {
     {"SELECT MIN(age) FROM residents",
      "line 1, column 8: MIN is not supported: it shows one person's value"},
     {"SELECT MAX(age) FROM residents", "MAX is not supported"},
-    {"SELECT stddev(age) FROM residents", "function stddev is not supported"},
+    {"SELECT mode(age) FROM residents", "function mode is not supported"},
+    {"SELECT STDDEV(weight) FROM residents",
+     "line 1, column 15: column weight is a real number: statistics of squares need integer"},
+    {"SELECT VARIANCE(huge) FROM residents", "the sum of column huge may overflow"},
+    {"SELECT VARIANCE(id) FROM north.residents", "column id times column id may overflow"},
+    {"SELECT CORR(age, region) FROM residents", "column region is no number"},
+    {"SELECT CORR(age) FROM residents", "corr takes two columns"},
+    {"SELECT VARIANCE(age, age) FROM residents", "variance takes one column"},
+    {"SELECT VARIANCE(age + 1) FROM residents", "an expression inside a statistic"},
+    {"SELECT VARIANCE(DISTINCT age) FROM residents", "DISTINCT inside an aggregate"},
+    {"SELECT COUNT(*) FROM residents WHERE VARIANCE(age) > 1",
+     "aggregate functions are not allowed in WHERE"},
     {"SELECT SUM(region) FROM residents", "function sum(text) does not exist"},
     {"SELECT AVG(married) FROM residents", "function avg(boolean) does not exist"},
     {"SELECT COUNT(nothing) FROM residents",
@@ -306,6 +317,34 @@ static void test_moments_and_rings(void **state) {
     made = must_plan("SELECT SUM(id) FROM north.residents");
     q = body(made);
     check_moment(q, 1, SUM, "id", 128, 0, 0); /* no range: the type's */
+    parley__v1__query_plan__free_unpacked(q, NULL);
+    parley__v1__plan__free_unpacked(made, NULL);
+}
+
+/* Sums over rows in which both columns are there; what cannot be NULL narrows nothing. */
+static void test_moments_of_statistics(void **state) {
+    (void)state;
+    const Parley__V1__MomentKind COUNT = PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT,
+                                 SUM = PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM,
+                                 SQUARE = PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_SQUARE,
+                                 PRODUCT = PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
+    Parley__V1__Plan *made =
+        must_plan("SELECT CORR(income, age), COVAR_POP(age, income), VARIANCE(age), "
+                  "REGR_COUNT(age, income) FROM residents");
+    Parley__V1__QueryPlan *q = body(made);
+    assert_int_equal(q->n_moments, 9);
+    check_moment(q, 1, COUNT, "income", 64, 0, 1);
+    check_moment(q, 2, SUM, "age", 64, 0, 1); /* where income is there */
+    assert_string_equal(q->moments[2]->other, "income");
+    check_moment(q, 3, SUM, "income", 64, 2, 1);
+    assert_string_equal(q->moments[3]->other, "");
+    check_moment(q, 4, SQUARE, "age", 64, 0, 1);
+    assert_string_equal(q->moments[4]->other, "income");
+    check_moment(q, 5, SQUARE, "income", 128, 4, 1); /* 2 * 10^6 * 10^18 */
+    check_moment(q, 6, PRODUCT, "age", 64, 2, 1);
+    assert_string_equal(q->moments[6]->other, "income");
+    check_moment(q, 7, SUM, "age", 64, 0, 0);
+    check_moment(q, 8, SQUARE, "age", 64, 0, 0);
     parley__v1__query_plan__free_unpacked(q, NULL);
     parley__v1__plan__free_unpacked(made, NULL);
 }
@@ -609,6 +648,7 @@ int main(void) {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_moments_and_rings),
+        cmocka_unit_test(test_moments_of_statistics),
         cmocka_unit_test(test_union_of_values),
         cmocka_unit_test(test_flows),
         cmocka_unit_test(test_roles),
