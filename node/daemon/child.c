@@ -67,6 +67,10 @@ static void on_process_exit(uv_process_t *process, int64_t exit_code, int signal
     child->exited = true;
     if (child->timed_out)
         child->why = pl_fail(PL_TIMEOUT, "the worker did not end before its deadline");
+    else if (signal_number == SIGSYS)
+        child->why =
+            pl_fail(PL_INTERNAL, "the sandbox ended the worker, which tried what no worker "
+                                 "may: look at its input and at what was installed");
     else if (signal_number != 0)
         child->why = pl_fail(PL_INTERNAL, "the worker was killed by signal %d", signal_number);
     else if (exit_code != 0)
@@ -186,8 +190,8 @@ void pl_child_forget(pl_child *child) {
 static const char *const allowed_environment[] = {
     "LANG",           "LC_ALL",
 #ifdef PARLEY_TEST_HOOKS
-    "PARLEY_STOP_AT", "PARLEY_KEYLOG", "PARLEY_CAPTURE", "ASAN_OPTIONS",
-    "UBSAN_OPTIONS",  "LSAN_OPTIONS",  "TSAN_OPTIONS",
+    "PARLEY_STOP_AT", "PARLEY_ATTEMPT", "PARLEY_KEYLOG", "PARLEY_CAPTURE",
+    "ASAN_OPTIONS",   "UBSAN_OPTIONS",  "LSAN_OPTIONS",  "TSAN_OPTIONS",
 #endif
 };
 #define N_ALLOWED (sizeof allowed_environment / sizeof *allowed_environment)

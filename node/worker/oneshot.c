@@ -2,6 +2,7 @@
 
 #include "node/crypto/digest.h"
 #include "node/session/session.h"
+#include "node/worker/attempt.h"
 #include "node/worker/frame.h"
 #include "node/worker/sandbox.h"
 #include "protocols/base/secret.h"
@@ -125,6 +126,7 @@ int pl_worker_plan(void) {
     PL_CHECK(status, pl_sandbox_prepare(3));
     PL_CHECK(status, pl_sandbox_enter(PL_SANDBOX_COMPUTE, PLAN_MEMORY_BYTES));
     PL_CHECK(status, read_request(&parley__v1__plan_request__descriptor, &request));
+    pl_attempt("plan");
     PL_CHECK(status, plan_request((Parley__V1__PlanRequest *)request, &plan, &explain));
     reply.plan = (ProtobufCBinaryData){plan.len, plan.data};
     reply.explain = (char *)explain.data;
@@ -237,6 +239,7 @@ int pl_worker_source(void) {
     PL_CHECK(status, read_request(&parley__v1__source_request__descriptor, &message));
     PL_CHECK(status, pl_alloc(1, sizeof *reply, &reply));
     parley__v1__source_reply__init(reply);
+    pl_attempt("source");
     status = read_source((Parley__V1__SourceRequest *)message, &kind, reply, &kept);
 out:;
     int code = answer_source(status, reply);

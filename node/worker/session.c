@@ -3,6 +3,7 @@
 #include "node/crypto/digest.h"
 #include "node/link/session_mesh.h"
 #include "node/session/session.h"
+#include "node/worker/attempt.h"
 #include "node/worker/control.h"
 #include "node/worker/frame.h"
 #include "node/worker/sandbox.h"
@@ -213,6 +214,7 @@ static pl_status result_digest(worker *w, uint8_t out[32]) {
     memcpy(salted, w->salt, 32);
     parley__v1__result_table__pack(w->result, salted + 32);
     pl_digest("result", pl_view_of(salted, 32 + len), out);
+    pl_wipe(salted, 32 + len);
     free(salted);
     return PL_OK;
 }
@@ -283,7 +285,10 @@ static pl_status run_session(worker *w) {
     if (w->plan == NULL)
         return pl_fail(PL_INVALID_ARGUMENT, "the plan of the session cannot be read");
     stop_point("start");
+    pl_attempt("dialling");
     PL_TRY(pl_wrap(connect_links(w), "cannot connect"));
+    PL_TRY(pl_sandbox_end_dialling());
+    pl_attempt("session");
     stop_point("connected");
     PL_TRY(pl_control_progress(w->control, "connected"));
     PL_TRY(make_party(w));
