@@ -41,7 +41,7 @@ def wait_for(what, condition, seconds=20):
         if found:
             return found
         expect(time.monotonic() < end, f"{what}: not within {seconds} s")
-        time.sleep(0.05)  # between two looks
+        time.sleep(0.2)  # between two looks
 
 
 class Log:

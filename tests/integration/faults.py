@@ -45,7 +45,7 @@ def wait_for(what, seconds, condition):
         if found:
             return found
         expect(time.monotonic() < end, f"{what} within {seconds} s")
-        time.sleep(0.1)  # between two questions
+        time.sleep(0.3)  # between two questions
 
 
 def children(pid):
@@ -250,7 +250,7 @@ def main(build_bin, runs=30, seed=None):
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     outcomes = collections.Counter()
     with tempfile.TemporaryDirectory(prefix="parley-faults.") as folder:
-        with Federation(folder, build_bin, with_training(folder, common.members(folder, rows, session_seconds=10)), relays=True, command_leaks=False) as f:
+        with Federation(folder, build_bin, with_training(folder, common.members(folder, rows, session_seconds=10)), relays=True) as f:
             check_after(f)
             before = files_of(f)
             for number in range(int(first or 0), int(first or 0) + runs):

@@ -148,7 +148,7 @@ class Federation:
     programs: {name: path} of a program that runs in the place of parleyd or parley-scheduler."""
 
     def __init__(self, folder, build_bin, members, threshold=None, compute=None, environment=None, relays=False, programs=None,
-                 command_leaks=True):
+                 command_leaks=False):
         self.programs = programs or {}
         self.session_relays = {name: Relay() for name in members} if relays else {}
         self.uplink_relays = {name: Relay() for name in members} if relays else {}
@@ -156,7 +156,7 @@ class Federation:
         self.threshold = threshold or len(members)
         self.compute = compute or list(members)[:3]
         self.environment = dict(environment or {})
-        # A sanitizer looks for leaks when a process ends, which takes as long as the command itself: not a thousand times.
+        # A sanitizer looks for leaks when a process ends, which takes as long as the command itself: only where it is asked for.
         self.command_environment = {} if command_leaks else {"ASAN_OPTIONS": "detect_leaks=0"}
         self.processes = {}
         self.failures = []
@@ -287,7 +287,7 @@ class Federation:
     # ---- using ----
 
     def parley(self, member, *words, timeout=60, text_in=None):
-        environment = {**os.environ, **self.environment, **self.command_environment, "PARLEY_NODE": self.path(member, "run") if member else ""}
+        environment = {**os.environ, **self.command_environment, **self.environment, "PARLEY_NODE": self.path(member, "run") if member else ""}
         done = subprocess.run([os.path.join(self.bin, "parley"), *words], input=text_in, capture_output=True,
                               encoding="utf-8", env=environment, timeout=timeout, check=False)
         return Answer(done)

@@ -46,7 +46,7 @@ def wait_for(what, condition, seconds=WAIT_SECONDS):
         if found:
             return found
         expect(time.monotonic() < end, f"{what}: not within {seconds} s")
-        time.sleep(0.1)  # between two looks
+        time.sleep(0.2)  # between two looks
 
 
 class Audit:
@@ -155,7 +155,7 @@ def hostile_scheduler(folder, build_bin, program):
     orders = os.path.join(folder, "orders")
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     with Federation(folder, build_bin, common.members(folder, rows, session_seconds=6), programs={"scheduler": program},
-                    environment={"PARLEY_HOSTILE_ORDERS": orders}, command_leaks=False) as f:
+                    environment={"PARLEY_HOSTILE_ORDERS": orders}) as f:
         a = Attacks(f, orders, list(common.MEMBERS), "north")
         a.expect_answer("nothing")
         others, proposer = ["south", "east"], ["north"]
@@ -276,7 +276,7 @@ def colluding(folder, build_bin, program, hostile, kinds, every):
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
     with Federation(folder, build_bin, common.members(folder, rows, session_seconds=6),
                     programs={hostile: os.path.join(bin_folder, "parleyd")},
-                    environment={"PARLEY_HOSTILE_ORDERS": orders, "PARLEY_HOSTILE_KEYS": os.path.join(folder, "keys", hostile)}, command_leaks=False) as f:
+                    environment={"PARLEY_HOSTILE_ORDERS": orders, "PARLEY_HOSTILE_KEYS": os.path.join(folder, "keys", hostile)}) as f:
         honest = [name for name in common.MEMBERS if name != hostile]
         a = Attacks(f, orders, honest, "north")
         a.expect_answer("nothing")
@@ -322,7 +322,7 @@ def own_word(a, line, what):
     a.f.parley(a.proposer, "job", "show", job)
     end = time.monotonic() + 3
     while not common.job_states(a.f, a.proposer)[job]["is_final"] and time.monotonic() < end:
-        time.sleep(0.05)  # between two looks
+        time.sleep(0.2)  # between two looks
     a.peace()
     a.f.parley(a.proposer, "job", "cancel", job)
     state = settled(a, job)

@@ -49,7 +49,7 @@ def settled(f, member, job_id):
         job = common.job_states(f, member).get(job_id)
         if job is not None and job["state"] in FINAL:
             return job
-        time.sleep(0.2)  # between two questions, not for an event that has a signal
+        time.sleep(0.4)  # between two questions, not for an event that has a signal
     raise AssertionError(f"{member}: job {job_id} is {job and job['state']} after {DEADLINE_SECONDS} s")
 
 
@@ -96,7 +96,7 @@ def node_down(f):
     end, reason = time.monotonic() + 20, ""
     while time.monotonic() < end and "east" not in reason:
         reason = common.job_states(f, "north")[job_id]["reason"]
-        time.sleep(0.2)  # between two questions
+        time.sleep(0.4)  # between two questions
     expect("east" in reason, f"a job that waits for a node that is down says: {reason}")
     f.restart("east")
     expect(settled(f, "north", job_id)["state"] == "released", "the job did not go on when its node came back")
@@ -127,7 +127,7 @@ def main(build_bin):
     rows = {"north": [["f", 10], ["f", 11], ["m", 10]], "south": [["f", 10], ["f", 11], ["m", 10]],
             "east": [["f", 10], ["f", 11], ["m", 10]]}
     with tempfile.TemporaryDirectory(prefix="parley-kills.") as folder:
-        with Federation(folder, build_bin, common.members(folder, rows), command_leaks=False) as f:
+        with Federation(folder, build_bin, common.members(folder, rows)) as f:
             expect_answer(f, "at first")
             for victim in ("south", "north"):
                 for point in BEFORE + BETWEEN + AFTER:

@@ -185,7 +185,7 @@ def test_views(f):
 def main(build_bin):
     with tempfile.TemporaryDirectory(prefix="parley-cli.") as folder:
         members = {m: {"datasets": [dataset(folder, m)]} for m in NAMES}
-        with Federation(folder, build_bin, members) as f:
+        with Federation(folder, build_bin, members, command_leaks=True) as f:
             test_without_node(f)
             test_formats(f)
             test_views(f)

@@ -136,7 +136,7 @@ def cause_of(f, member):
 
 def together(build_bin, folder):
     rows = {name: [["f", 10], ["f", 11], ["m", 10]] for name in common.MEMBERS}
-    with Federation(folder, build_bin, common.members(folder, rows), command_leaks=False) as f:
+    with Federation(folder, build_bin, common.members(folder, rows)) as f:
         secret = f.path("south", "state", "jobs.db")
         expect(os.path.exists(secret), f"{secret} is not there")
         expect(f.query("north", common.SQL).rows() == RIGHT, "without an attempt: a wrong answer")

@@ -84,7 +84,7 @@ def main(build_bin):
                 tables.write_csv(path, lines)
                 members[member]["datasets"].append(tables.configured(path, name, name))
         begin = time.monotonic()
-        with Federation(folder, build_bin, members, command_leaks=False) as federation:
+        with Federation(folder, build_bin, members) as federation:
             for i, sql in enumerate(queries):
                 near, sql = sql.startswith("~ "), sql.removeprefix("~ ")
                 expected = _csv_rows(psql(f"COPY ({sql}) TO STDOUT WITH (FORMAT csv, HEADER)"))
