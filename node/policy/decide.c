@@ -77,13 +77,13 @@ static uint32_t rights_on(const pl_rule *rule, const char *column) {
 }
 
 static bool is_data_right(Parley__V1__Right right) {
-    return right >= PARLEY__V1__RIGHT__RIGHT_AGGREGATE && right <= PARLEY__V1__RIGHT__RIGHT_TRAIN;
+    return right >= PARLEY__V1__RIGHT__RIGHT_AGGREGATE && right <= PARLEY__V1__RIGHT__RIGHT_EXTREME;
 }
 
 static void list_rights(uint32_t rights, char out[80]) {
     out[0] = 0;
     for (unsigned right = PARLEY__V1__RIGHT__RIGHT_AGGREGATE;
-         right <= PARLEY__V1__RIGHT__RIGHT_TRAIN; right++) {
+         right <= PARLEY__V1__RIGHT__RIGHT_EXTREME; right++) {
         if ((rights & 1u << right) == 0)
             continue;
         if (out[0] != 0)

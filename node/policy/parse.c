@@ -14,10 +14,10 @@
 #define POLICY_BYTES_MAX (1u << 20)
 
 static const char *const right_names[] = {"?",     "aggregate", "group_key", "filter",
-                                          "plain", "train",     "compute"};
+                                          "plain", "train",     "extreme",   "compute"};
 
 const char *pl_right_name(Parley__V1__Right right) {
-    return right_names[(unsigned)right <= 6 ? (unsigned)right : 0];
+    return right_names[(unsigned)right <= 7 ? (unsigned)right : 0];
 }
 
 /* ---- parts of a rule ---- */
@@ -39,13 +39,14 @@ static pl_status read_choice(const pl_yaml *map, const char *key, pl_choice *out
 static pl_status read_right(const pl_yaml *node, uint32_t *rights) {
     PL_TRY(pl_yaml_expect(node, PL_YAML_SCALAR, "a right"));
     for (unsigned right = PARLEY__V1__RIGHT__RIGHT_AGGREGATE;
-         right <= PARLEY__V1__RIGHT__RIGHT_TRAIN; right++) {
+         right <= PARLEY__V1__RIGHT__RIGHT_EXTREME; right++) {
         if (strcmp(right_names[right], node->text) == 0) {
             *rights |= 1u << right;
             return PL_OK;
         }
     }
-    return pl_yaml_fault(node, "a right is one of aggregate, group_key, filter, plain, train");
+    return pl_yaml_fault(node,
+                         "a right is one of aggregate, group_key, filter, plain, train, extreme");
 }
 
 static pl_status read_columns(const pl_yaml *entry, pl_rule *rule) {

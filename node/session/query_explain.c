@@ -117,6 +117,13 @@ static void print_rule_step(const query_t *query, pl_buf *out) {
                   query->cohort, query->cohort);
 }
 
+static bool has_extremes(const query_t *query) {
+    for (size_t i = 0; i < query->n_moments; i++)
+        if (pl_moment_is_extreme(query->moments[i]))
+            return true;
+    return false;
+}
+
 static void print_steps(const plan_t *plan, const query_t *query, pl_buf *out) {
     pl_buf_printf(out, "\nSteps\n");
     print_owner_step(query, out);
@@ -124,9 +131,10 @@ static void print_steps(const plan_t *plan, const query_t *query, pl_buf *out) {
                   "  2. Each owner splits its %zu x %" PRIu64 " values into random shares for ",
                   query->n_moments, query->n_cells);
     print_list(plan->compute, plan->n_compute, " and ", out);
-    pl_buf_printf(out, ".\n  3. The compute parties add up the owners' shares.\n");
+    pl_buf_printf(out, ".\n  3. The compute parties add up the owners' shares%s.\n",
+                  has_extremes(query) ? "; of MIN and MAX they find the extreme on shares" : "");
     print_rule_step(query, out);
-    pl_buf_printf(out, "  5. The sums are opened to ");
+    pl_buf_printf(out, "  5. They are opened to ");
     print_list(plan->recipients, plan->n_recipients, " and ", out);
     pl_buf_printf(out, ", who calculate%s the result%s%s.\n", plan->n_recipients == 1 ? "s" : "",
                   query->having ? ", applies HAVING" : "", query->n_order ? " and sorts it" : "");
@@ -144,11 +152,11 @@ static void print_steps(const plan_t *plan, const query_t *query, pl_buf *out) {
 
 /* The bound on a real sum's error: half a unit per row, which the rounding to fixed point costs. */
 static void print_precision(const Parley__V1__Moment *moment, pl_buf *out) {
-    if (pl_moment_is_sum(moment) && moment->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
+    if (!pl_moment_is_count(moment) && moment->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
         pl_buf_printf(out, "fixed point: error at most %.1e per row",
                       ldexp(1, -(int)moment->scale - 1));
     else
-        pl_buf_printf(out, "exact");
+        pl_buf_printf(out, pl_moment_is_extreme(moment) ? "exact: the value of one row" : "exact");
 }
 
 static void print_disclosure(const plan_t *plan, const query_t *query, pl_buf *out) {
@@ -193,6 +201,8 @@ static const char *right_name(Parley__V1__Right right) {
         return "group_key";
     case PARLEY__V1__RIGHT__RIGHT_FILTER:
         return "filter";
+    case PARLEY__V1__RIGHT__RIGHT_EXTREME:
+        return "extreme";
     case PARLEY__V1__RIGHT__RIGHT_COMPUTE:
         return "compute";
     default:

@@ -13,6 +13,9 @@ typedef struct key_value {
     size_t place; /* among the declared values */
 } key_value;
 
+/* Of an owner without a value in a cell: below every value that the planner admits. */
+#define NO_VALUE (-((pl_i128)1 << 61))
+
 typedef struct loader {
     Parley__V1__QueryPlan *query;
     Parley__V1__SourceColumn **columns; /* those the query uses, borrowed */
@@ -193,13 +196,19 @@ static pl_status units_of(const Parley__V1__Moment *m, const pl_value *value, pl
     return PL_OK;
 }
 
-/* What a row adds to a moment: 1, its value, or the product of two. */
-static pl_status addend(const Parley__V1__Moment *m, const pl_value *value, const pl_value *other,
-                        pl_i128 *out) {
+/* What a row brings to a moment: 1, its value (negated for a minimum, which is then the largest),
+ * or the product of two. */
+static pl_status contribution(const Parley__V1__Moment *m, const pl_value *value,
+                              const pl_value *other, pl_i128 *out) {
     const pl_value *factor =
         m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT ? other : value;
     *out = 1;
-    if (!pl_moment_is_sum(m))
+    if (pl_moment_is_extreme(m)) {
+        *out = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN ? -(pl_i128)value->integer
+                                                                   : (pl_i128)value->integer;
+        return PL_OK;
+    }
+    if (pl_moment_is_count(m))
         return PL_OK;
     if (m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM)
         return units_of(m, value, out);
@@ -224,9 +233,11 @@ static pl_status add_row(loader *l) {
         if ((value != NULL && value->is_null) || (other != NULL && other->is_null))
             continue;
         pl_i128 units;
-        PL_TRY(addend(m, value, other, &units));
-        if (__builtin_add_overflow(l->sums[i * l->query->n_cells + cell], units,
-                                   &l->sums[i * l->query->n_cells + cell]))
+        PL_TRY(contribution(m, value, other, &units));
+        pl_i128 *sum = &l->sums[i * l->query->n_cells + cell];
+        if (pl_moment_is_extreme(m))
+            *sum = units > *sum ? units : *sum;
+        else if (__builtin_add_overflow(*sum, units, sum))
             return pl_fail(PL_OUT_OF_RANGE, "column %s: the sum leaves 128 bits", m->column);
     }
     return PL_OK;
@@ -302,7 +313,11 @@ static pl_status loader_alloc(loader *l, const Parley__V1__SourceRequest *reques
     PL_TRY(pl_alloc(q->n_keys, sizeof(void *), &l->key_values));
     PL_TRY(pl_alloc(q->n_moments, sizeof(size_t), &l->moment_columns));
     PL_TRY(pl_alloc(q->n_moments, sizeof(size_t), &l->moment_others));
-    return pl_alloc(q->n_moments * q->n_cells, sizeof(pl_i128), &l->sums);
+    PL_TRY(pl_alloc(q->n_moments * q->n_cells, sizeof(pl_i128), &l->sums));
+    for (size_t i = 0; i < q->n_moments * q->n_cells; i++)
+        if (pl_moment_is_extreme(q->moments[i / q->n_cells]))
+            l->sums[i] = NO_VALUE;
+    return PL_OK;
 }
 
 static void loader_done(loader *l, const Parley__V1__SourceRequest *request) {

@@ -28,11 +28,17 @@ pl_status pl_query_body(const Parley__V1__Plan *plan, Parley__V1__QueryPlan **ou
     return status;
 }
 
+static const char *name_of(const Parley__V1__Moment *moment) {
+    if (pl_moment_is_extreme(moment))
+        return moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN ? "MIN" : "MAX";
+    return pl_moment_is_count(moment) ? "COUNT" : "SUM";
+}
+
 void pl_moment_print(const Parley__V1__Moment *moment, pl_buf *out) {
     bool is_square = moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_SQUARE;
     bool is_product = moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
-    pl_buf_printf(out, "%s(%s%s%s)", pl_moment_is_sum(moment) ? "SUM" : "COUNT",
-                  moment->column[0] ? moment->column : "*", is_square || is_product ? " * " : "",
+    pl_buf_printf(out, "%s(%s%s%s)", name_of(moment), moment->column[0] ? moment->column : "*",
+                  is_square || is_product ? " * " : "",
                   is_square    ? moment->column
                   : is_product ? moment->other
                                : "");
@@ -43,7 +49,7 @@ void pl_moment_print(const Parley__V1__Moment *moment, pl_buf *out) {
 size_t pl_count_moments(const Parley__V1__QueryPlan *query, size_t *out) {
     size_t n = 0;
     for (size_t i = 0; i < query->n_moments; i++)
-        if (!pl_moment_is_sum(query->moments[i]))
+        if (pl_moment_is_count(query->moments[i]))
             out[n++] = i;
     return n;
 }
@@ -81,13 +87,19 @@ static const char *second_column(const query_t *query, const Parley__V1__Expr *l
 
 /* Aggregates in the result columns, HAVING and ORDER BY; columns in WHERE. */
 static pl_status use_expr(plan_t *plan, const query_t *query, const Parley__V1__Expr *expr) {
-    static const char *const OPS[][2] = {{"count", "COUNT"}, {"sum", "SUM"}, {"avg", "AVG"}};
+    static const struct {
+        const char *op, *shown;
+        Parley__V1__Right right;
+    } OPS[] = {{"count", "COUNT", PARLEY__V1__RIGHT__RIGHT_AGGREGATE},
+               {"sum", "SUM", PARLEY__V1__RIGHT__RIGHT_AGGREGATE},
+               {"avg", "AVG", PARLEY__V1__RIGHT__RIGHT_AGGREGATE},
+               {"min", "MIN", PARLEY__V1__RIGHT__RIGHT_EXTREME},
+               {"max", "MAX", PARLEY__V1__RIGHT__RIGHT_EXTREME}};
     if (expr == NULL)
         return PL_OK;
     for (size_t i = 0; i < sizeof OPS / sizeof OPS[0]; i++)
-        if (strcmp(expr->op, OPS[i][0]) == 0)
-            PL_TRY(use(plan, query, expr->text[0] ? expr->text : "*",
-                       PARLEY__V1__RIGHT__RIGHT_AGGREGATE, OPS[i][1]));
+        if (strcmp(expr->op, OPS[i].op) == 0)
+            PL_TRY(use(plan, query, expr->text[0] ? expr->text : "*", OPS[i].right, OPS[i].shown));
     if (second_column(query, expr)[0])
         PL_TRY(use(plan, query, second_column(query, expr), PARLEY__V1__RIGHT__RIGHT_AGGREGATE,
                    "SUM"));
@@ -152,6 +164,11 @@ static pl_cost protocol_cost(const plan_t *plan, const query_t *query, size_t n6
     for (size_t i = 0; i < plan->n_recipients; i++)
         inside += is_in(plan->compute, plan->n_compute, plan->recipients[i]);
     size_t outside = plan->n_recipients - inside;
+    size_t n_extremes = 0;
+    for (size_t i = 0; i < query->n_moments; i++)
+        n_extremes += pl_moment_is_extreme(query->moments[i]);
+    if (n_extremes > 0)
+        cost = pl_cost_add(cost, pl_max_cost(n_extremes * cells, query->n_inputs));
     bool has_rule = query->cohort > 0;
     if (has_rule) {
         cost = pl_cost_add(cost, pl_cohort_cost(n_counts, query->n_inputs, cells));

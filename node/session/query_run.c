@@ -1,11 +1,12 @@
-/* The protocol of a query: owners share partial moments, the compute parties add them up, decide
- * the cohort rule on shares, mask what may not be shown, and open the rest to the recipients, who
- * finish the result. */
+/* The protocol of a query: owners share partial moments, the compute parties add them up (of MIN
+ * and MAX: find the largest), decide the cohort rule on shares, mask what may not be shown, and
+ * open the rest to the recipients, who finish the result. */
 #include "node/session/query.h"
 #include "node/session/roles.h"
 #include "node/sql/finish.h"
 #include "node/sql/plan.h"
 #include "protocols/base/secret.h"
+#include "protocols/mpc/compare.h"
 #include "protocols/rel/cohort.h"
 
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static pl_status decide(query_run *q, pl_svec *ok) {
     pl_status status;
     PL_CHECK(status, pl_alloc(q->ring64.n * q->n_owners, sizeof *counts, &counts));
     for (size_t i = 0; i < q->ring64.n; i++) {
-        if (pl_moment_is_sum(q->query->moments[q->ring64.moment[i]]))
+        if (!pl_moment_is_count(q->query->moments[q->ring64.moment[i]]))
             continue;
         for (size_t j = 0; j < q->n_owners; j++)
             PL_CHECK(status, pl_slice(&q->ring64.shared[j], i * q->n_cells, q->n_cells,
@@ -136,11 +137,82 @@ out:
     return status;
 }
 
+/* The extremes of one owner, moment after moment. */
+static pl_status extremes_of(const query_run *q, size_t owner, pl_svec *out) {
+    pl_svec parts[PL_SQL_MOMENTS_MAX] = {0};
+    const pl_svec *list[PL_SQL_MOMENTS_MAX];
+    size_t n = 0;
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < q->ring64.n && pl_is_ok(status); i++) {
+        if (!pl_moment_is_extreme(q->query->moments[q->ring64.moment[i]]))
+            continue;
+        status = pl_slice(&q->ring64.shared[owner], i * q->n_cells, q->n_cells, &parts[n]);
+        list[n] = &parts[n];
+        n++;
+    }
+    if (pl_is_ok(status))
+        status = pl_concat(list, n, out);
+    for (size_t i = 0; i < n; i++)
+        pl_svec_done(&parts[i]);
+    return status;
+}
+
+/* The largest over the owners, of all extremes at once: [extremes * n_cells]. */
+static pl_status find_extremes(query_run *q, pl_svec *out) {
+    pl_svec *parts = NULL;
+    const pl_svec **list = NULL;
+    pl_status status;
+    PL_CHECK(status, pl_alloc(q->n_owners, sizeof *parts, &parts));
+    PL_CHECK(status, pl_alloc(q->n_owners, sizeof *list, &list));
+    for (size_t j = 0; j < q->n_owners; j++) {
+        PL_CHECK(status, extremes_of(q, j, &parts[j]));
+        list[j] = &parts[j];
+    }
+    PL_CHECK(status, pl_max(q->run->party, list, q->n_owners, out));
+out:
+    for (size_t j = 0; parts != NULL && j < q->n_owners; j++)
+        pl_svec_done(&parts[j]);
+    free(parts);
+    free(list);
+    return status;
+}
+
+/* Where the owners' extremes were added up, their largest takes the place of the sum. */
+static pl_status place_extremes(query_run *q, pl_svec *total) {
+    pl_svec found = {0}, parts[PL_SQL_MOMENTS_MAX] = {0};
+    const pl_svec *list[PL_SQL_MOMENTS_MAX];
+    size_t n = 0, cells = q->n_cells;
+    pl_status status;
+    PL_CHECK(status, find_extremes(q, &found));
+    for (size_t i = 0; i < q->ring64.n; i++) {
+        bool is_extreme = pl_moment_is_extreme(q->query->moments[q->ring64.moment[i]]);
+        PL_CHECK(status, is_extreme ? pl_slice(&found, n * cells, cells, &parts[i])
+                                    : pl_slice(total, i * cells, cells, &parts[i]));
+        n += is_extreme;
+        list[i] = &parts[i];
+    }
+    PL_CHECK(status, pl_concat(list, q->ring64.n, total));
+out:
+    for (size_t i = 0; i < q->ring64.n; i++)
+        pl_svec_done(&parts[i]);
+    pl_svec_done(&found);
+    return status;
+}
+
+static bool has_extremes(const query_run *q) {
+    for (size_t i = 0; i < q->query->n_moments; i++)
+        if (pl_moment_is_extreme(q->query->moments[i]))
+            return true;
+    return false;
+}
+
 static pl_status finish_part(query_run *q, ring_part *part, const pl_svec *ok, bool keep_bits) {
     if (part->n == 0)
         return PL_OK;
     pl_svec total = {0};
     pl_status status = add_up(q, part, &total);
+    if (pl_is_ok(status) && part == &q->ring64 && has_extremes(q))
+        status = place_extremes(q, &total);
     if (pl_is_ok(status) && ok != NULL)
         status = mask(q, part, ok, &total, keep_bits);
     else if (pl_is_ok(status))

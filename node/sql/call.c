@@ -1,4 +1,5 @@
-/* Function calls: COUNT, SUM, AVG and ROUND; the rest goes to statistic.c or is refused by name. */
+/* Function calls: COUNT, SUM, AVG, MIN, MAX and ROUND; the rest goes to statistic.c or is refused
+ * by name. */
 #include "node/sql/analyze.h"
 
 #include <string.h>
@@ -41,6 +42,25 @@ static pl_status aggregate_column(pl_scope *scope, const PgQuery__FuncCall *call
     return pl_sql_wrap(scope->sql, ref->location, pl_table_find(scope->table, name, out_column));
 }
 
+/* MIN and MAX: what can be compared in the ring. */
+static pl_status extreme_of(pl_scope *scope, const PgQuery__FuncCall *call, const char *op,
+                            const pl_table_column *column, pl_expr **out) {
+    bool is_min = strcmp(op, "min") == 0;
+    uint32_t index;
+    if (column->type != PL_TYPE_DATE &&
+        (!pl_type_is_number(column->type) || column->type == PL_TYPE_FLOAT8))
+        return pl_sql_fail(scope->sql, call->location, PL_UNSUPPORTED,
+                           "%s of a column of type %s is not supported: it takes integer, decimal "
+                           "and date columns",
+                           is_min ? "MIN" : "MAX", pl_type_name(column->type));
+    PL_TRY(pl_sql_wrap(scope->sql, call->location,
+                       pl_moment_find(scope->plan, scope->table,
+                                      is_min ? PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN
+                                             : PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MAX,
+                                      column, NULL, &index)));
+    return pl_expr_leaf(op, column->name, index, column->type, out);
+}
+
 static pl_status aggregate_of(pl_scope *scope, const PgQuery__FuncCall *call, const char *op,
                               const char *shown, const pl_table_column *column, pl_expr **out) {
     uint32_t index;
@@ -74,7 +94,9 @@ static pl_status analyze_aggregate(pl_scope *scope, const PgQuery__FuncCall *cal
         return count_star(out);
     pl_table_column column;
     PL_TRY(aggregate_column(scope, call, shown, &column));
-    pl_status status = aggregate_of(scope, call, op, shown, &column, out);
+    bool is_extreme = op[0] == 'm';
+    pl_status status = is_extreme ? extreme_of(scope, call, op, &column, out)
+                                  : aggregate_of(scope, call, op, shown, &column, out);
     pl_table_column_done(&column);
     return status;
 }
@@ -130,18 +152,18 @@ pl_status pl_analyze_call(pl_scope *scope, const PgQuery__FuncCall *call, pl_exp
         return analyze_aggregate(scope, call, "sum", "SUM", out);
     if (strcmp(name, "avg") == 0)
         return analyze_aggregate(scope, call, "avg", "AVG", out);
+    if (strcmp(name, "min") == 0)
+        return analyze_aggregate(scope, call, "min", "MIN", out);
+    if (strcmp(name, "max") == 0)
+        return analyze_aggregate(scope, call, "max", "MAX", out);
     if (strcmp(name, "round") == 0)
         return analyze_round(scope, call, out);
-    if (strcmp(name, "min") == 0 || strcmp(name, "max") == 0)
-        return pl_sql_fail(
-            scope->sql, call->location, PL_UNSUPPORTED,
-            "%s is not supported: it shows one person's value; use COUNT, SUM or AVG",
-            name[1] == 'i' ? "MIN" : "MAX");
     PL_TRY(pl_analyze_statistic(scope, call, name, out));
     if (*out != NULL)
         return PL_OK;
-    return pl_sql_fail(scope->sql, call->location, PL_UNSUPPORTED,
-                       "function %.63s is not supported: use COUNT, SUM, AVG, VARIANCE, STDDEV, "
-                       "COVAR_POP, COVAR_SAMP, CORR, the REGR_ functions and ROUND",
-                       name);
+    return pl_sql_fail(
+        scope->sql, call->location, PL_UNSUPPORTED,
+        "function %.63s is not supported: use COUNT, SUM, AVG, MIN, MAX, VARIANCE, STDDEV, "
+        "COVAR_POP, COVAR_SAMP, CORR, the REGR_ functions and ROUND",
+        name);
 }

@@ -34,6 +34,8 @@ static const struct {
     {"key", OP_LEAF, 0, 0, 0},
     {"count", OP_LEAF, 0, 0, 0},
     {"sum", OP_LEAF, 0, 0, 0},
+    {"min", OP_LEAF, 0, 0, 0},
+    {"max", OP_LEAF, 0, 0, 0},
     {"avg", OP_LEAF, 0, 0, 0},
     {"literal", OP_LITERAL, 0, 0, 0},
     {"null", OP_LITERAL, 1, 0, 0},

@@ -32,6 +32,16 @@ typedef struct row {
 
 /* ---- binding ---- */
 
+/* A leaf names the moment that it is made of. */
+static bool leaf_fits(const char *op, const Parley__V1__Moment *moment) {
+    if (strcmp(op, "min") == 0 || strcmp(op, "max") == 0)
+        return moment->kind == (op[1] == 'i' ? PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN
+                                             : PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MAX);
+    if (strcmp(op, "count") == 0)
+        return pl_moment_is_count(moment);
+    return !pl_moment_is_count(moment) && !pl_moment_is_extreme(moment);
+}
+
 static pl_status bind(void *ctx, const Parley__V1__Expr *leaf, size_t *out_slot,
                       pl_type *out_type) {
     const Parley__V1__QueryPlan *plan = ctx;
@@ -45,10 +55,10 @@ static pl_status bind(void *ctx, const Parley__V1__Expr *leaf, size_t *out_slot,
         return PL_OK;
     }
     const Parley__V1__Moment *moment = plan->moments[leaf->index];
-    if (is_count == pl_moment_is_sum(moment))
+    if (!leaf_fits(leaf->op, moment))
         return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: an aggregate names the wrong moment");
     *out_slot = plan->n_keys + 2 * (size_t)leaf->index + (strcmp(leaf->op, "avg") == 0);
-    *out_type = is_count                                                    ? PL_TYPE_INT8
+    *out_type = is_count || pl_moment_is_extreme(moment)                    ? pl_moment_type(moment)
                 : moment->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL ? PL_TYPE_FLOAT8
                                                                             : PL_TYPE_NUMERIC;
     return PL_OK;
@@ -122,12 +132,29 @@ static pl_status fill_sum(const Parley__V1__Moment *moment, pl_i128 sum, int64_t
     return status;
 }
 
+/* The minimum was found as the largest of the negated values. */
+static void fill_extreme(const Parley__V1__Moment *moment, int64_t value, int64_t count,
+                         pl_datum *out) {
+    pl_type type = pl_moment_type(moment);
+    pl_datum_set_null(out, type);
+    if (count <= 0)
+        return;
+    if (moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN)
+        value = -value;
+    if (type == PL_TYPE_NUMERIC)
+        pl_numeric_set_i128(pl_datum_numeric(out), value, (int)moment->scale);
+    else
+        pl_datum_set_integer(out, type, value);
+}
+
 static pl_status fill_moments(finisher *f, size_t cell) {
     for (size_t i = 0; i < f->plan->n_moments; i++) {
         const Parley__V1__Moment *moment = f->plan->moments[i];
         pl_datum *slot = &f->slots[f->plan->n_keys + 2 * i];
         int64_t count = (int64_t)moment_at(f, moment->counted_by, cell);
-        if (pl_moment_is_sum(moment))
+        if (pl_moment_is_extreme(moment))
+            fill_extreme(moment, (int64_t)moment_at(f, i, cell), count, &slot[0]);
+        else if (!pl_moment_is_count(moment))
             PL_TRY(fill_sum(moment, moment_at(f, i, cell), count, &slot[0], &slot[1]));
         else
             pl_datum_set_integer(&slot[0], PL_TYPE_INT8, count);

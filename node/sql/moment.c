@@ -6,6 +6,7 @@
 
 #define RING_64_BITS 62 /* |sum| < 2^62, so that differences stay signed */
 #define RING_128_BITS 126
+#define EXTREME_BITS 60 /* differences of two, and of what stands for "none", stay signed */
 #define REAL_FRAC_BITS_MAX 80
 #define REAL_FRAC_BITS_MIN 20
 
@@ -75,6 +76,19 @@ static pl_status choose_ring(const pl_table *table, const pl_table_column *colum
     return PL_OK;
 }
 
+/* MIN and MAX are compared, not added: the values themselves must fit. */
+static pl_status check_extreme(const pl_table_column *column) {
+    if (column->type == PL_TYPE_DATE)
+        return PL_OK;
+    const pl_table one = {.rows_max = 1};
+    return bound_bits(&one, column, NULL) <= EXTREME_BITS
+               ? PL_OK
+               : pl_fail(PL_OUT_OF_RANGE,
+                         "column %s may hold values of more than 60 bits, which cannot be "
+                         "compared: its owner may declare a narrower range",
+                         column->name);
+}
+
 static pl_status fill(Parley__V1__QueryPlan *plan, const pl_table *table,
                       Parley__V1__MomentKind kind, const pl_table_column *column,
                       const pl_table_column *other, Parley__V1__Moment *moment) {
@@ -90,10 +104,12 @@ static pl_status fill(Parley__V1__QueryPlan *plan, const pl_table *table,
     PL_TRY(pl_strdup(column->name, &moment->column));
     if (other != NULL)
         PL_TRY(pl_strdup(other->name, &moment->other));
-    if (!pl_moment_is_sum(moment))
+    if (pl_moment_is_count(moment))
         return PL_OK;
     moment->type = column->column_type;
-    PL_TRY(choose_ring(table, column, factor, moment));
+    bool is_extreme = pl_moment_is_extreme(moment);
+    moment->scale = is_extreme ? column->scale : 0;
+    PL_TRY(is_extreme ? check_extreme(column) : choose_ring(table, column, factor, moment));
     return pl_moment_find(plan, table, PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT, column, other,
                           &moment->counted_by);
 }
@@ -106,7 +122,7 @@ static pl_status append(Parley__V1__QueryPlan *plan, Parley__V1__Moment *moment,
     if (moments == NULL)
         return pl_fail(PL_LIMIT, "there is no memory for a plan");
     plan->moments = moments;
-    if (!pl_moment_is_sum(moment))
+    if (pl_moment_is_count(moment))
         moment->counted_by = (uint32_t)plan->n_moments; /* a count counts itself */
     *out = (uint32_t)plan->n_moments;
     moments[plan->n_moments++] = moment;

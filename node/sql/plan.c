@@ -330,7 +330,8 @@ static pl_status plan_order(planner *p) {
 
 static bool has_aggregate(const pl_expr *expr) {
     if (strcmp(expr->op, "count") == 0 || strcmp(expr->op, "sum") == 0 ||
-        strcmp(expr->op, "avg") == 0)
+        strcmp(expr->op, "avg") == 0 || strcmp(expr->op, "min") == 0 ||
+        strcmp(expr->op, "max") == 0)
         return true;
     for (size_t i = 0; i < expr->n_args; i++)
         if (has_aggregate(expr->args[i]))
@@ -408,35 +409,57 @@ static pl_status malformed(const char *what) {
     return pl_fail(PL_INVALID_ARGUMENT, "malformed plan: %s", what);
 }
 
-bool pl_moment_is_sum(const Parley__V1__Moment *moment) {
-    return moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM ||
-           moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_SQUARE ||
-           moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
+bool pl_moment_is_count(const Parley__V1__Moment *moment) {
+    return moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT_STAR ||
+           moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT;
+}
+
+bool pl_moment_is_extreme(const Parley__V1__Moment *moment) {
+    return moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN ||
+           moment->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MAX;
+}
+
+pl_type pl_moment_type(const Parley__V1__Moment *moment) {
+    return pl_moment_is_count(moment) ? PL_TYPE_INT8 : pl_type_of_column(moment->type);
+}
+
+static bool is_known(const Parley__V1__Moment *m) {
+    return m->kind >= PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT_STAR &&
+           m->kind <= PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MAX;
+}
+
+static bool type_fits(const Parley__V1__Moment *m) {
+    switch (m->type) {
+    case PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_INTEGER:
+    case PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DECIMAL:
+        return true;
+    case PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL: /* products of reals have no stated error */
+        return m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM;
+    case PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DATE:
+        return pl_moment_is_extreme(m);
+    default:
+        return false;
+    }
 }
 
 static pl_status check_moment(const Parley__V1__QueryPlan *plan, size_t i) {
     const Parley__V1__Moment *m = plan->moments[i];
-    bool is_sum = pl_moment_is_sum(m);
+    bool is_count = pl_moment_is_count(m);
     bool is_product = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM_PRODUCT;
     bool is_star = m->kind == PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT_STAR;
-    if (!is_sum && !is_star && m->kind != PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT)
+    if (!is_known(m))
         return malformed("a moment of unknown kind");
     if ((i == 0) != is_star)
         return malformed("moment 0, and no other, must be COUNT(*)");
     if (is_star != (m->column[0] == '\0') || (is_product && m->other[0] == '\0') ||
         (is_star && m->other[0] != '\0'))
         return malformed("a moment of no column");
-    if (is_sum && m->kind != PARLEY__V1__MOMENT_KIND__MOMENT_KIND_SUM &&
-        m->type == PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
-        return malformed("a sum of products of reals");
-    if (is_sum && m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_INTEGER &&
-        m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_DECIMAL &&
-        m->type != PARLEY__V1__COLUMN_TYPE__COLUMN_TYPE_REAL)
-        return malformed("a sum of what is not a number");
-    if (m->ring_bits != 64 && !(is_sum && m->ring_bits == 128))
+    if (!is_count && !type_fits(m))
+        return malformed("a moment of a column type that has none");
+    if (m->ring_bits != 64 && (m->ring_bits != 128 || is_count || pl_moment_is_extreme(m)))
         return malformed("a moment in an unknown ring");
-    if (m->counted_by >= plan->n_moments || m->scale > 127 || (!is_sum && m->counted_by != i) ||
-        pl_moment_is_sum(plan->moments[m->counted_by]))
+    if (m->counted_by >= plan->n_moments || m->scale > 127 || (is_count && m->counted_by != i) ||
+        !pl_moment_is_count(plan->moments[m->counted_by]))
         return malformed("a moment that nothing counts");
     return PL_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef PL_SQL_PLAN_H
 #define PL_SQL_PLAN_H
 
+#include "node/sql/datum.h"
 #include "proto/plan.pb-c.h"
 #include "protocols/base/bytes.h"
 
@@ -19,8 +20,12 @@
 PL_STATUS pl_sql_plan(const char *text, const Parley__V1__Dataset *const *datasets,
                       size_t n_datasets, Parley__V1__QueryPlan **out);
 
-/* SUM, SUM_SQUARE and SUM_PRODUCT; the rest are counts. */
-bool pl_moment_is_sum(const Parley__V1__Moment *moment);
+/* COUNT(*) and COUNT: what the cohort rule looks at. MIN and MAX are extremes, the rest are sums.
+ */
+bool pl_moment_is_count(const Parley__V1__Moment *moment);
+bool pl_moment_is_extreme(const Parley__V1__Moment *moment);
+/* The SQL type of a count or an extreme. */
+pl_type pl_moment_type(const Parley__V1__Moment *moment);
 
 /* pl_sql_plan_check validates a plan that came from elsewhere: indices, cells, rings, counts.
  * INVALID_ARGUMENT. */

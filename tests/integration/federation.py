@@ -207,10 +207,10 @@ class Federation:
                 "manifest": "federation.manifest", "state": "scheduler/state"}
 
     def _policy(self, name, member):
-        """The policy given, or one that lets every member aggregate, group, filter by and train on everything, with no least cohort."""
+        """The policy given, or one that lets every member aggregate, group, filter by, train on and see the extremes of everything, with no least cohort."""
         rules = [{"dataset": d["name"], "members": "any", "purposes": ["test"],
                   "columns": {"*": ["aggregate"],
-                              **{c["name"]: ["aggregate", "group_key", "filter", "train"] for c in d["columns"]}},
+                              **{c["name"]: ["aggregate", "group_key", "filter", "train", "extreme"] for c in d["columns"]}},
                   "cohort": member.get("cohort", 0), "approval": member.get("approval", "automatic"),
                   "protocols": ["rep3"], "compute": "any"} for d in member.get("datasets", [])]
         policy = {"policy": 1, "org": name, "rules": rules,

@@ -66,3 +66,10 @@ SELECT REGR_COUNT(income, age), REGR_COUNT(age, income), COUNT(*) FROM residents
 ~ SELECT region, sex, REGR_COUNT("收入", age), CORR("收入", age), REGR_SLOPE("收入", age), REGR_R2("收入", age), COVAR_SAMP(age, "收入") FROM residents GROUP BY region, sex ORDER BY region, sex
 ~ SELECT CORR(age, age), REGR_SLOPE(age, age), COVAR_POP(age, age) FROM residents
 ~ SELECT CORR(income, age), REGR_SXX(income, age), REGR_COUNT(income, age) FROM nobody
+SELECT MIN(age), MAX(age), MIN(income), MAX(income), MIN("收入"), MAX("收入") FROM residents
+SELECT region, sex, MIN(age), MAX(age), MAX(income) - MIN(income) AS width, COUNT(age) FROM residents GROUP BY region, sex ORDER BY region, sex
+SELECT "级别", MIN(income), MAX(income), AVG(income), MIN("收入") FROM residents GROUP BY "级别" ORDER BY "级别"
+SELECT MIN(age), MAX(income), MIN(born), MAX(born) FROM nobody
+SELECT sex, MIN(born), MAX(born), MAX(born) > MIN(born) AS later FROM residents GROUP BY sex ORDER BY MIN(born), sex
+SELECT MAX(age) FROM north.residents WHERE sex = 'female'
+SELECT region, MIN(income) FROM residents WHERE income < 0 GROUP BY region HAVING MIN(income) < 0 ORDER BY MIN(income), region

@@ -4,12 +4,22 @@
 
 #include <string.h>
 
-typedef enum what { SETUP, INPUT_INSIDE, INPUT_OUTSIDE, MUL, A2B, TO_ARITH, LESS, OPEN } what;
+typedef enum what {
+    SETUP,
+    INPUT_INSIDE,
+    INPUT_OUTSIDE,
+    MUL,
+    A2B,
+    TO_ARITH,
+    LESS,
+    LARGEST,
+    OPEN
+} what;
 
 typedef struct measured {
     what op;
     pl_kind kind;
-    size_t n;
+    size_t n, n_vectors;
     uint64_t recipients;
     pl_counters used[5]; /* per rank */
 } measured;
@@ -37,6 +47,9 @@ static pl_status run_op(pl_party *p, const measured *m, pl_svec *x, pl_svec *y) 
         return computes ? pl_bit_to_arith(p, x, m->kind, y) : PL_OK;
     case LESS:
         return computes ? pl_less_than_public(p, x, (const uint64_t *)zeros, m->kind, y) : PL_OK;
+    case LARGEST:
+        return computes ? pl_max(p, (const pl_svec *const[]){x, x, x, x, x}, m->n_vectors, y)
+                        : PL_OK;
     case OPEN:
         return pl_open(p, x, m->kind, m->n, m->recipients, "a test", sink[rank]);
     case SETUP:
@@ -46,7 +59,9 @@ static pl_status run_op(pl_party *p, const measured *m, pl_svec *x, pl_svec *y) 
 }
 
 static pl_kind input_kind(const measured *m) {
-    return m->op == A2B || m->op == LESS ? PL_ARITH_64 : m->op == TO_ARITH ? PL_BOOL_64 : m->kind;
+    return m->op == A2B || m->op == LESS || m->op == LARGEST ? PL_ARITH_64
+           : m->op == TO_ARITH                               ? PL_BOOL_64
+                                                             : m->kind;
 }
 
 static pl_status measure(pl_party *p, void *ctx) {
@@ -106,6 +121,9 @@ static void operations(void **state) {
     for (size_t l = 0; l < 4; l++) {
         size_t n = lengths[l];
         check((measured){.op = A2B, .n = n}, pl_cost_a2b(n));
+        for (size_t n_vectors = 1; n_vectors <= 5; n_vectors++)
+            check((measured){.op = LARGEST, .n = n, .n_vectors = n_vectors},
+                  pl_max_cost(n, n_vectors));
         for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
             check((measured){.op = MUL, .kind = kind, .n = n}, pl_cost_mul(kind, n));
             check((measured){.op = LESS, .kind = kind, .n = n}, pl_cost_less_than_public(kind, n));

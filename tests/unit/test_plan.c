@@ -148,9 +148,13 @@ static const char *const REFUSED[][2] = {
     {"SELECT SUM(age) OVER () FROM residents", "window function"},
     {"SELECT SUM(age + 1) FROM residents",
      "line 1, column 8: an expression inside SUM is not supported"},
-    {"SELECT MIN(age) FROM residents",
-     "line 1, column 8: MIN is not supported: it shows one person's value"},
-    {"SELECT MAX(age) FROM residents", "MAX is not supported"},
+    {"SELECT MIN(region) FROM residents",
+     "line 1, column 8: MIN of a column of type text is not supported"},
+    {"SELECT MAX(weight) FROM residents", "MAX of a column of type double precision"},
+    {"SELECT MAX(id) FROM north.residents", "column id may hold values of more than 60 bits"},
+    {"SELECT MAX(age + 1) FROM residents", "an expression inside MAX"},
+    {"SELECT COUNT(*) FROM residents WHERE age = MAX(age)",
+     "aggregate functions are not allowed in WHERE"},
     {"SELECT mode(age) FROM residents", "function mode is not supported"},
     {"SELECT STDDEV(weight) FROM residents",
      "line 1, column 15: column weight is a real number: statistics of squares need integer"},
@@ -349,6 +353,34 @@ static void test_moments_of_statistics(void **state) {
     parley__v1__plan__free_unpacked(made, NULL);
 }
 
+static bool has_flow(const Parley__V1__Plan *made, const char *owner, const char *column,
+                     Parley__V1__Right right, const char *operation) {
+    for (size_t i = 0; i < made->n_flows; i++) {
+        const Parley__V1__Flow *f = made->flows[i];
+        if (strcmp(f->owner, owner) == 0 && strcmp(f->column, column) == 0 && f->right == right &&
+            (operation == NULL || strcmp(f->operation, operation) == 0))
+            return f->n_recipients == 1 && strcmp(f->recipients[0], "tax") == 0;
+    }
+    return false;
+}
+
+static void test_moments_of_extremes(void **state) {
+    (void)state;
+    Parley__V1__Plan *made = must_plan("SELECT MIN(income), MAX(income), MAX(born) FROM residents");
+    Parley__V1__QueryPlan *q = body(made);
+    assert_true(has_flow(made, "north", "income", PARLEY__V1__RIGHT__RIGHT_EXTREME, "MIN"));
+    assert_true(has_flow(made, "south", "born", PARLEY__V1__RIGHT__RIGHT_EXTREME, "MAX"));
+    assert_false(has_flow(made, "south", "born", PARLEY__V1__RIGHT__RIGHT_AGGREGATE, NULL));
+    assert_int_equal(q->n_moments, 5);
+    check_moment(q, 1, PARLEY__V1__MOMENT_KIND__MOMENT_KIND_COUNT, "income", 64, 0, 1);
+    check_moment(q, 2, PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MIN, "income", 64, 2, 1);
+    check_moment(q, 3, PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MAX, "income", 64, 2, 1);
+    check_moment(q, 4, PARLEY__V1__MOMENT_KIND__MOMENT_KIND_MAX, "born", 64, 0, 0);
+    assert_int_equal(q->moments[4]->type, DATE);
+    parley__v1__query_plan__free_unpacked(q, NULL);
+    parley__v1__plan__free_unpacked(made, NULL);
+}
+
 static void test_union_of_values(void **state) {
     (void)state;
     Parley__V1__Plan *made = must_plan(
@@ -371,17 +403,6 @@ static void test_union_of_values(void **state) {
     assert_int_equal(made->cohort, 0);
     parley__v1__query_plan__free_unpacked(q, NULL);
     parley__v1__plan__free_unpacked(made, NULL);
-}
-
-static bool has_flow(const Parley__V1__Plan *made, const char *owner, const char *column,
-                     Parley__V1__Right right, const char *operation) {
-    for (size_t i = 0; i < made->n_flows; i++) {
-        const Parley__V1__Flow *f = made->flows[i];
-        if (strcmp(f->owner, owner) == 0 && strcmp(f->column, column) == 0 && f->right == right &&
-            (operation == NULL || strcmp(f->operation, operation) == 0))
-            return f->n_recipients == 1 && strcmp(f->recipients[0], "tax") == 0;
-    }
-    return false;
 }
 
 static void test_flows(void **state) {
@@ -649,6 +670,7 @@ int main(void) {
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_moments_and_rings),
         cmocka_unit_test(test_moments_of_statistics),
+        cmocka_unit_test(test_moments_of_extremes),
         cmocka_unit_test(test_union_of_values),
         cmocka_unit_test(test_flows),
         cmocka_unit_test(test_roles),

@@ -42,7 +42,7 @@ static const char POLICY[] = "policy: 3\n"
                              "    purposes: any\n"
                              "    columns:\n"
                              "      income: [aggregate]\n"
-                             "      收入: [plain, train]\n"
+                             "      收入: [plain, train, extreme]\n"
                              "    cohort: 20\n"
                              "    approval: ask\n"
                              "    protocols: any\n"
@@ -85,7 +85,7 @@ static void must_fail(pl_status status, pl_code code, const char *text) {
 
 /* ---- the decision ---- */
 
-enum { AGG = 1, KEY, FILTER, PLAIN, TRAIN, COMPUTE };
+enum { AGG = 1, KEY, FILTER, PLAIN, TRAIN, EXTREME, COMPUTE };
 
 /* A row: what is not given is as in the question that rule 1 allows. Lists: names with commas. */
 typedef struct row {
@@ -118,6 +118,7 @@ static const row ROWS[] = {
     {"filter by income", FILTER, REFUSE, .rule = 1, .reason = "not as filter"},
     {"income in plain", PLAIN, REFUSE, .rule = 1, .reason = "not as plain"},
     {"train on income", TRAIN, REFUSE, .rule = 1, .reason = "not as train"},
+    {"largest income", EXTREME, REFUSE, .rule = 1, .reason = "not as extreme"},
     {"filter by rows", FILTER, "*", REFUSE, .rule = 1, .reason = "not as filter"},
     {"unknown column", AGG, "name", REFUSE, .rule = 1, .reason = "does not name this column",
      .change = "column name were listed"},
@@ -127,6 +128,7 @@ static const row ROWS[] = {
     {"negative right", -3, REFUSE, .rule = 1, .reason = "not as ?"},
     {"Chinese column, plain", PLAIN, "收入", .cohort = 20, ASK, .rule = 2},
     {"Chinese column, train", TRAIN, "收入", .cohort = 20, ASK, .rule = 2},
+    {"Chinese column, extreme", EXTREME, "收入", .cohort = 20, ASK, .rule = 2},
     {"Chinese column, summed", AGG, "收入", .cohort = 20, REFUSE, .rule = 2,
      .reason = "plain, train", .change = "not used in SUM"},
     /* datasets and owners */

@@ -25,6 +25,7 @@ typedef enum op {
     OP_LESS,
     OP_LESS_128,
     OP_LESS_BOOL,
+    OP_MAX,
     OP_SELECT,
     OP_CONSTANT,
     OP_COUNT
@@ -33,6 +34,7 @@ typedef enum op {
 static bool op_takes(op o, pl_kind kind) {
     switch (o) {
     case OP_A2B:
+    case OP_MAX:
     case OP_LESS:
     case OP_LESS_128:
     case OP_LESS_BOOL:
@@ -123,6 +125,8 @@ static pl_u128 expect(const test_case *t, size_t i) {
     case OP_LESS_128:
     case OP_LESS_BOOL:
         return (int64_t)x < (int64_t)y;
+    case OP_MAX:
+        return (int64_t)x < (int64_t)y ? y : x;
     case OP_CONSTANT:
         return y;
     default:
@@ -164,6 +168,8 @@ static pl_status apply(pl_party *p, const test_case *t, pl_svec *x, const pl_sve
         PL_TRY(pl_less_than_public(p, x, t->y, result_kind(t->o, t->kind), x)); /* out is x */
         pl_svec_take(out, x);
         return PL_OK;
+    case OP_MAX: /* the odd one out, ties */
+        return pl_max(p, (const pl_svec *const[]){x, x, y, x, x}, 5, out);
     case OP_SELECT:
         return pl_select(p, y, x, out);
     case OP_CONSTANT:
@@ -206,7 +212,7 @@ static void prepare(test_case *t, uint64_t stream) {
     fixture_values(t->kind, stream, t->x, t->n);
     fixture_values(t->kind, stream + 1, t->y, t->n);
     for (size_t i = 0; i < t->n; i++) {
-        if (t->o == OP_LESS || t->o == OP_LESS_128 || t->o == OP_LESS_BOOL) {
+        if (t->o == OP_LESS || t->o == OP_MAX || t->o == OP_LESS_128 || t->o == OP_LESS_BOOL) {
             /* |x - y| < 2^63: a quarter of the range each; some of them equal, some one apart */
             int64_t *a = t->x, *b = t->y;
             a[i] /= 4;
