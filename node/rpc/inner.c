@@ -33,6 +33,18 @@ grpc_completion_queue *pl_queue_cq(pl_queue *queue) {
     return queue->cq;
 }
 
+#ifdef __SANITIZE_THREAD__
+void __tsan_release(void *address);
+void __tsan_acquire(void *address);
+#else
+#define __tsan_release(address) ((void)(address))
+#define __tsan_acquire(address) ((void)(address))
+#endif
+
+void pl_tag_hand_over(pl_tag *tag) {
+    __tsan_release(tag);
+}
+
 static void wait_for_events(void *ctx) {
     pl_queue *queue = ctx;
     for (;;) {
@@ -43,6 +55,7 @@ static void wait_for_events(void *ctx) {
             queue->ended = true;
         } else {
             pl_tag *tag = event.tag;
+            __tsan_acquire(tag);
             tag->ok = event.success != 0;
             tag->next = NULL;
             *queue->last = tag;

@@ -20,6 +20,10 @@ struct pl_tag {
     bool ok;
 };
 
+/* Before a batch starts: what was written to the tag is the thread's, which gRPC wakes up. Only the
+ * thread sanitizer needs to be told, since it cannot see into gRPC. */
+void pl_tag_hand_over(pl_tag *tag);
+
 /* A completion queue, the thread that waits on it, and the inbox that the thread fills and the loop
  * drains whole. */
 typedef struct pl_queue pl_queue;

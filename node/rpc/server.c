@@ -103,6 +103,7 @@ static void call_maybe_free(pl_rpc_call *call) {
 }
 
 static bool batch(pl_rpc_call *call, const grpc_op *ops, size_t n, pl_tag *tag) {
+    pl_tag_hand_over(tag);
     if (grpc_call_start_batch(call->grpc, ops, n, tag, NULL) != GRPC_CALL_OK)
         return false;
     call->n_batches++;
@@ -358,6 +359,7 @@ static void accept_next(listener *l) {
     grpc_call_details_init(&l->details);
     grpc_metadata_array_init(&l->metadata);
     l->arrival = (pl_tag){.run = on_arrival, .owner = l};
+    pl_tag_hand_over(&l->arrival);
     l->accepting = grpc_server_request_call(l->grpc, &l->call, &l->details, &l->metadata, cq, cq,
                                             &l->arrival) == GRPC_CALL_OK;
 }
@@ -522,6 +524,7 @@ void pl_rpc_server_stop(pl_rpc_server *server) {
     server->stopping = true;
     for (listener *l = server->listeners; l != NULL; l = l->next) {
         l->shutdown = (pl_tag){.run = on_shutdown, .owner = l};
+        pl_tag_hand_over(&l->shutdown);
         grpc_server_shutdown_and_notify(l->grpc, pl_queue_cq(server->queue), &l->shutdown);
         grpc_server_cancel_all_calls(l->grpc);
     }

@@ -56,6 +56,7 @@ static void stream_maybe_end(pl_rpc_stream *s) {
 }
 
 static bool batch(pl_rpc_stream *s, const grpc_op *ops, size_t n, pl_tag *tag) {
+    pl_tag_hand_over(tag);
     if (grpc_call_start_batch(s->call, ops, n, tag, NULL) != GRPC_CALL_OK)
         return false;
     s->n_batches++;

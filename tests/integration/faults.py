@@ -60,7 +60,7 @@ def kill(f, rng):
     name = rng.choice(list(f.processes))
     f.processes[name].signal(signal.SIGKILL)
     f.processes[name].child.wait(10)
-    return f"kill {name}", lambda: f.restart(name)
+    return f"kill {name}", lambda: f.processes[name].running() or f.restart(name)  # killed twice, perhaps
 
 
 def kill_worker(f, rng):
