@@ -178,7 +178,7 @@ def all_final(f):
 
 
 def put_right(f, undo):
-    for step in undo:
+    for step in reversed(undo):  # a disk filled twice is emptied to what it was first
         step()
     for name in ["scheduler", *f.members]:
         if not f.processes[name].running():
