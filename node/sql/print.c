@@ -1,5 +1,6 @@
 /* Expressions as SQL, for people who approve a plan. */
 #include "node/sql/expr.h"
+#include "node/sql/statistic.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -18,11 +19,15 @@ static void print_literal(const pl_expr *expr, pl_buf *out) {
     }
 }
 
-static void print_call(const pl_expr *expr, pl_buf *out) {
-    for (const char *at = expr->op; *at != '\0'; at++) {
+static void print_upper(const char *name, pl_buf *out) {
+    for (const char *at = name; *at != '\0'; at++) {
         char upper = (char)toupper((unsigned char)*at);
         pl_buf_append(out, &upper, 1);
     }
+}
+
+static void print_call(const pl_expr *expr, pl_buf *out) {
+    print_upper(expr->op, out);
     pl_buf_append(out, "(", 1);
     if (expr->n_args == 0)
         pl_buf_printf(out, "%s", expr->text[0] ? expr->text : "*");
@@ -65,6 +70,21 @@ static bool print_wrapped(const pl_expr *expr, pl_buf *out) {
     return false;
 }
 
+/* A statistic is shown with its columns, not with the sums that it is made of. */
+static bool print_statistic(const pl_expr *expr, pl_buf *out) {
+    size_t statistic = 0;
+    pl_status found = pl_statistic_find(expr->op, &statistic);
+    bool is_statistic = pl_is_ok(found) && expr->n_args == pl_statistic_n_args(statistic);
+    pl_status_done(&found); /* no statistic, then */
+    if (!is_statistic)
+        return false;
+    print_upper(expr->op, out);
+    bool is_of_two = expr->n_args == 6; /* REGR_SLOPE(Y, X) is made of SUM(X), SUM(Y), ... */
+    pl_buf_printf(out, "(%s%s%s)", is_of_two ? expr->args[2]->text : "", is_of_two ? ", " : "",
+                  expr->args[1]->text);
+    return true;
+}
+
 void pl_expr_print(const pl_expr *expr, pl_buf *out) {
     if (strcmp(expr->op, "literal") == 0) {
         print_literal(expr, out);
@@ -79,7 +99,7 @@ void pl_expr_print(const pl_expr *expr, pl_buf *out) {
                       expr->text[0] ? ")" : "");
     } else if (strcmp(expr->op, "and") == 0 || strcmp(expr->op, "or") == 0) {
         print_joined(expr, expr->op[0] == 'a' ? "AND" : "OR", out);
-    } else if (!print_wrapped(expr, out)) {
+    } else if (!print_statistic(expr, out) && !print_wrapped(expr, out)) {
         if (isalpha((unsigned char)expr->op[0]))
             print_call(expr, out);
         else

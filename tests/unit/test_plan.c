@@ -349,6 +349,13 @@ static void test_moments_of_statistics(void **state) {
     assert_string_equal(q->moments[6]->other, "income");
     check_moment(q, 7, SUM, "age", 64, 0, 0);
     check_moment(q, 8, SQUARE, "age", 64, 0, 0);
+    pl_buf shown = {0};
+    assert_true(pl_is_ok(pl_session_kind_find("query")->explain(made, &shown)));
+    pl_bytes text = {0};
+    assert_true(pl_is_ok(pl_buf_take(&shown, &text)));
+    assert_non_null(strstr((const char *)text.data, "= CORR(income, age) (double precision)"));
+    assert_non_null(strstr((const char *)text.data, "= VAR_SAMP(age) (numeric)"));
+    pl_bytes_done(&text);
     parley__v1__query_plan__free_unpacked(q, NULL);
     parley__v1__plan__free_unpacked(made, NULL);
 }
