@@ -227,6 +227,15 @@ void pl_api_job_changed(pl_node *node, const uint8_t *job) {
         watcher->changed |= memcmp(watcher->id, job, PL_JOB_ID_BYTES) == 0;
 }
 
+void pl_api_fail_watchers(pl_node *node, pl_status why) {
+    while (node->watchers != NULL) {
+        pl_watcher *watcher = node->watchers;
+        node->watchers = watcher->next;
+        pl_rpc_fail(watcher->call, pl_status_dup(why));
+        free(watcher);
+    }
+}
+
 void pl_api_flush(pl_node *node) {
     for (pl_watcher **link = &node->watchers; *link != NULL;) {
         pl_watcher *watcher = *link;

@@ -212,12 +212,9 @@ void pl_node_stop(pl_node *node) {
             pl_rpc_fail(node->live->submit_call, pl_fail(PL_UNAVAILABLE, "the node is stopping"));
         pl_live_forget(node->live);
     }
-    while (node->watchers != NULL) {
-        pl_watcher *watcher = node->watchers;
-        node->watchers = watcher->next;
-        pl_rpc_fail(watcher->call, pl_fail(PL_UNAVAILABLE, "the node is stopping"));
-        free(watcher);
-    }
+    pl_status stopping = pl_fail(PL_UNAVAILABLE, "the node is stopping");
+    pl_api_fail_watchers(node, stopping);
+    pl_status_done(&stopping);
     pl_turn_close(node);
     pl_uplink_close(node->uplink);
     node->uplink = NULL;

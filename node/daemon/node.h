@@ -295,6 +295,7 @@ PL_STATUS pl_turn_flush(pl_node *node);
 PL_STATUS pl_api_open(pl_node *node);
 void pl_api_job_changed(pl_node *node, const uint8_t *job); /* watchers are told by the flush */
 void pl_api_flush(pl_node *node);
+void pl_api_fail_watchers(pl_node *node, pl_status why); /* of all jobs; why stays the caller's */
 PL_STATUS pl_api_job(pl_node *node, const uint8_t *id, Parley__V1__Job **out);
 
 void pl_api_reply(pl_rpc_call *call, const ProtobufCMessage *message);

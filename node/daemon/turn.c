@@ -2,7 +2,8 @@
  * node. Steps write to the database and say what is to be sent; at the end of the turn, before the
  * loop waits again, the database is synced once, then the scheduler's stream and the watchers get
  * what is new. What cannot be made durable is not sent: the stream is closed, and with the next one
- * the scheduler delivers again what was not acknowledged. */
+ * the scheduler delivers again what was not acknowledged. Who watches a job is told that this node
+ * cannot say how it goes on. */
 #include "node/daemon/node.h"
 
 pl_status pl_turn_flush(pl_node *node) {
@@ -10,9 +11,11 @@ pl_status pl_turn_flush(pl_node *node) {
         return PL_OK;
     pl_status status = pl_jobs_flush(node->jobs, false);
     if (!pl_is_ok(status)) {
+        status = pl_wrap(status, "cannot write the node's state");
         if (node->uplink != NULL)
             pl_uplink_drop(node->uplink);
-        return pl_wrap(status, "cannot write the node's state");
+        pl_api_fail_watchers(node, status);
+        return status;
     }
     if (node->uplink != NULL)
         pl_uplink_flush(node->uplink);

@@ -125,6 +125,8 @@ def disk(f, rng):
     """No file of the node may grow: what a full disk does, without being root."""
     name = rng.choice(list(f.members))
     pid = f.processes[name].pid
+    if not f.processes[name].running():
+        return f"disk of {name} full while it is down", lambda: None
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (1024, before[1]))
 

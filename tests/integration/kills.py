@@ -116,6 +116,8 @@ def disk_full(f, victim):
     others = [settled(f, member, job_id) for member in f.members if member != victim]
     time.sleep(2)  # the victim's worker has ended meanwhile
     expect(common.job_states(f, victim)[job_id]["state"] not in FINAL, "the full disk came too late")
+    refused = f.query(victim, common.SQL, timeout=20)
+    expect(refused.code != 0 and "write" in refused.err, f"a question to {victim}, whose disk is full: {refused}")
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     job = settled(f, victim, job_id)
     expect(job["state"] in ("aborted", "lost", "completed"), f"disk of {victim} full: {job}")
