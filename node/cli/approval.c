@@ -43,6 +43,8 @@ static pl_status get(const pl_cli *cli, const char *job, Parley__V1__ApprovalIte
 static void print_item(const Parley__V1__ApprovalItem *item) {
     pl_job_print(item->job);
     printf("\n%s\n", item->explain);
+    for (size_t i = 0; i < item->n_rules; i++)
+        printf("%s%s\n", i == 0 ? "your policy     " : "                ", item->rules[i]);
     for (size_t i = 0; i < item->n_covered; i++)
         printf("%s%s\n", i == 0 ? "policy allows   " : "                ", item->covered[i]);
     for (size_t i = 0; i < item->n_asked; i++)
@@ -51,14 +53,16 @@ static void print_item(const Parley__V1__ApprovalItem *item) {
 }
 
 static json_t *item_json(const Parley__V1__ApprovalItem *item) {
-    json_t *covered = json_array(), *asked = json_array();
+    json_t *covered = json_array(), *asked = json_array(), *rules = json_array();
+    for (size_t i = 0; i < item->n_rules; i++)
+        json_array_append_new(rules, json_string(item->rules[i]));
     for (size_t i = 0; i < item->n_covered; i++)
         json_array_append_new(covered, json_string(item->covered[i]));
     for (size_t i = 0; i < item->n_asked; i++)
         json_array_append_new(asked, json_string(item->asked[i]));
-    return json_pack("{s:o, s:s, s:o, s:o, s:s, s:s}", "job", pl_job_json(item->job), "explain",
-                     item->explain, "covered", covered, "asked", asked, "plan_digest",
-                     item->plan_digest, "state", item->state);
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:s, s:s}", "job", pl_job_json(item->job),
+                     "explain", item->explain, "policy", rules, "covered", covered, "asked", asked,
+                     "plan_digest", item->plan_digest, "state", item->state);
 }
 
 static pl_status run_show(pl_cli *cli) {

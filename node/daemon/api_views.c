@@ -2,9 +2,11 @@
 #include "node/crypto/digest.h"
 #include "node/daemon/node.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- approvals ---- */
@@ -34,6 +36,64 @@ static pl_status describe_flows(const pl_policy_verdict *verdict, const Parley__
     return PL_OK;
 }
 
+static void print_until(int64_t seconds, pl_buf *out) {
+    char text[32];
+    time_t time = (time_t)seconds;
+    struct tm day;
+    if (seconds == INT64_MAX || gmtime_r(&time, &day) == NULL) {
+        pl_buf_printf(out, "no expiry");
+        return;
+    }
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &day);
+    pl_buf_printf(out, "until %s", text);
+}
+
+static pl_status print_uses(pl_node *node, uint32_t rule, const pl_policy_limits *limits,
+                            pl_buf *out) {
+    uint64_t used = 0;
+    if (!limits->has_uses)
+        return PL_OK;
+    PL_TRY(pl_jobs_uses(node->jobs, pl_policy_version(node->policy), rule, &used));
+    pl_buf_printf(out,
+                  ", %" PRIu64 " of %" PRIu64 " uses left (one is taken when values are opened)",
+                  used < limits->uses ? limits->uses - used : 0, limits->uses);
+    return PL_OK;
+}
+
+static pl_status add_line(pl_buf *text, Parley__V1__ApprovalItem *item) {
+    pl_bytes line = {0};
+    PL_TRY(pl_buf_take(text, &line));
+    item->rules[item->n_rules++] = (char *)line.data; /* ends with NUL */
+    return PL_OK;
+}
+
+/* The policy as it stands: its version and expiry, then every rule that covers one of the flows. */
+static pl_status describe_rules(pl_node *node, const pl_policy_verdict *verdict,
+                                Parley__V1__ApprovalItem *item) {
+    uint32_t n = pl_policy_n_rules(node->policy);
+    pl_buf text = {0};
+    PL_TRY(pl_alloc(n + 1, sizeof *item->rules, &item->rules));
+    pl_buf_printf(&text, "version %" PRIu64 " of %s, ", pl_policy_version(node->policy), node->own);
+    print_until(pl_policy_not_after(node->policy), &text);
+    PL_TRY(add_line(&text, item));
+    for (uint32_t rule = 1; rule <= n; rule++) {
+        if (!pl_policy_verdict_uses_rule(verdict, rule))
+            continue;
+        pl_policy_limits limits = pl_policy_limits_of(node->policy, rule);
+        pl_buf line = {0};
+        pl_buf_printf(&line, "rule %u (line %u): ", rule, limits.line);
+        print_until(limits.not_after, &line);
+        pl_buf_printf(&line, limits.cohort > 0 ? ", cohort at least %u" : ", no least cohort",
+                      limits.cohort);
+        pl_status status = print_uses(node, rule, &limits, &line);
+        if (pl_is_ok(status))
+            status = add_line(&line, item);
+        pl_buf_done(&line);
+        PL_TRY(status);
+    }
+    return PL_OK;
+}
+
 static pl_status judge_item(pl_node *node, const uint8_t *id, Parley__V1__ApprovalItem *item) {
     Parley__V1__Plan *plan = NULL;
     Parley__V1__Proposal *proposal = NULL;
@@ -42,7 +102,8 @@ static pl_status judge_item(pl_node *node, const uint8_t *id, Parley__V1__Approv
     PL_CHECK(status, pl_step_plan(node, id, &plan));
     PL_CHECK(status, pl_step_proposal(node, id, NULL, &proposal));
     PL_CHECK(status, pl_approve_judge(node, plan, proposal, &verdict));
-    status = describe_flows(&verdict, plan, item);
+    PL_CHECK(status, describe_flows(&verdict, plan, item));
+    status = describe_rules(node, &verdict, item);
 out:
     pl_policy_verdict_done(&verdict);
     if (proposal != NULL)

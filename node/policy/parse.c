@@ -290,6 +290,16 @@ uint32_t pl_policy_n_rules(const pl_policy *policy) {
     return policy->n_rules;
 }
 
+pl_policy_limits pl_policy_limits_of(const pl_policy *policy, uint32_t rule) {
+    PL_ASSERT(rule >= 1 && rule <= policy->n_rules);
+    const pl_rule *r = &policy->rules[rule - 1];
+    return (pl_policy_limits){r->line, r->cohort, r->has_uses, r->uses, r->not_after};
+}
+
+int64_t pl_policy_not_after(const pl_policy *policy) {
+    return policy->not_after;
+}
+
 void pl_policy_digest(const pl_policy *policy, uint8_t out[32]) {
     memcpy(out, policy->digest, 32);
 }

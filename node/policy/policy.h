@@ -26,6 +26,16 @@ uint64_t pl_policy_version(const pl_policy *policy);
 uint32_t pl_policy_n_rules(const pl_policy *policy);
 void pl_policy_digest(const pl_policy *policy,
                       uint8_t out[32]); /* domain "policy", of the file's bytes */
+/* What limits a rule, from 1. */
+typedef struct pl_policy_limits {
+    unsigned line; /* in the policy's file */
+    uint32_t cohort;
+    bool has_uses;
+    uint64_t uses;
+    int64_t not_after; /* INT64_MAX: none */
+} pl_policy_limits;
+pl_policy_limits pl_policy_limits_of(const pl_policy *policy, uint32_t rule);
+int64_t pl_policy_not_after(const pl_policy *policy);
 /* The smallest cohort that any rule demands for the dataset's rows (the largest k of its rules; 0:
  * none). */
 uint32_t pl_policy_min_cohort(const pl_policy *policy, const char *dataset);

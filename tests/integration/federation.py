@@ -212,7 +212,8 @@ class Federation:
                   "columns": {"*": ["aggregate"],
                               **{c["name"]: ["aggregate", "group_key", "filter", "train", "extreme"] for c in d["columns"]}},
                   "cohort": member.get("cohort", 0), "approval": member.get("approval", "automatic"),
-                  "protocols": ["rep3"], "compute": "any"} for d in member.get("datasets", [])]
+                  "protocols": ["rep3"], "compute": "any",
+                  **({"uses": member["uses"]} if "uses" in member else {})} for d in member.get("datasets", [])]
         policy = {"policy": 1, "org": name, "rules": rules,
                   "take_part": {"members": "any", "purposes": "any", "kinds": ["query", "bench", "train"],
                                 "protocols": ["rep3"], "compute": "any", "approval": "automatic"}}

@@ -2,6 +2,7 @@
 to what was shown; cancel; the result again; a receipt that was changed; the audit log of each step; exit codes."""
 
 import json
+import re
 import os
 import signal
 import subprocess
@@ -87,6 +88,10 @@ def watch_end(f, member, job):
     raise AssertionError(f"the job did not end: {shown}")
 
 
+def uses_left(text):
+    return int(re.search(r"(\d+) of 50 uses left", text).group(1))
+
+
 def test_approval(f):
     job = submit(f)
     wait_approval(f, "south", job)
@@ -94,9 +99,12 @@ def test_approval(f):
     check(job[:12] in waiting.out, f"the list of what waits: {waiting}")
     text = f.parley("south", "approval", "show", job)
     check("COUNT(*)" in text.out and "north" in text.out, f"what is to be decided: {text}")
+    check("your policy     version " in text.out and "no expiry" in text.out and "you decide " in text.out, f"beside the policy: {text}")
+    left = uses_left(text.out)
     granted = f.parley("south", "approval", "grant", job[:8])
     check(granted.code == 0, f"grant: {granted}")
     check(watch_end(f, "north", job)["state"] == "released", "a granted job runs")
+    check(uses_left(f.parley("south", "approval", "show", job).out) == left - 1, "a use is charged when values are opened")
     again = f.parley("north", "job", "result", job, "--format", "csv")
     check(again.out == "count\n6\n", f"the result again: {again}")
     fails(f.parley("south", "job", "result", job), 8)
@@ -190,7 +198,7 @@ def main(build_bin):
             test_formats(f)
             test_views(f)
         # The southern office asks its approver from now on: policy version 2.
-        members["south"]["approval"] = "ask"
+        members["south"].update(approval="ask", uses=50)
         members["south"]["policy"] = {"policy": 2}
         f._write("south-policy.yaml", f._policy("south", members["south"]))
         f.sign_policy("south")
