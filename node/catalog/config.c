@@ -18,7 +18,7 @@ struct pl_config {
     pl_bytes scheduler_roots;
     char **advertise;
     size_t n_advertise;
-    int64_t sessions, memory_mb, job_seconds, session_seconds;
+    int64_t sessions, memory_mb, member_jobs, job_seconds, session_seconds;
     pl_dataset_config *datasets;
     size_t n_datasets;
 };
@@ -97,9 +97,10 @@ static pl_status read_session(pl_config *c, const pl_yaml *root) {
 }
 
 static pl_status read_limits(pl_config *c, const pl_yaml *root) {
-    static const char *const keys[] = {"sessions", "memory_mb", "job_seconds", "session_seconds",
-                                       NULL};
-    static const int64_t sessions = 4, memory_mb = 1024, job_seconds = 86400, session_seconds = 60;
+    static const char *const keys[] = {"sessions",    "memory_mb",       "member_jobs",
+                                       "job_seconds", "session_seconds", NULL};
+    static const int64_t sessions = 4, memory_mb = 1024, member_jobs = 100, job_seconds = 86400,
+                         session_seconds = 60;
     const pl_yaml *map = pl_yaml_get(root, "limits");
     const pl_yaml none = {.kind = PL_YAML_MAP, .file = root->file, .line = root->line};
     if (map == NULL)
@@ -107,6 +108,7 @@ static pl_status read_limits(pl_config *c, const pl_yaml *root) {
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_number(map, "sessions", 1, 1000, &sessions, &c->sessions));
     PL_TRY(pl_yaml_number(map, "memory_mb", 16, 1 << 20, &memory_mb, &c->memory_mb));
+    PL_TRY(pl_yaml_number(map, "member_jobs", 1, 100000, &member_jobs, &c->member_jobs));
     PL_TRY(pl_yaml_number(map, "job_seconds", 1, 90 * 86400, &job_seconds, &c->job_seconds));
     return pl_yaml_number(map, "session_seconds", 1, 86400, &session_seconds, &c->session_seconds);
 }
@@ -218,6 +220,9 @@ uint32_t pl_config_sessions(const pl_config *c) {
 }
 uint64_t pl_config_memory_bytes(const pl_config *c) {
     return (uint64_t)c->memory_mb << 20;
+}
+uint64_t pl_config_member_jobs(const pl_config *c) {
+    return (uint64_t)c->member_jobs;
 }
 uint32_t pl_config_job_seconds(const pl_config *c) {
     return (uint32_t)c->job_seconds;

@@ -298,15 +298,21 @@ static pl_status decide(pl_live *live, const Parley__V1__Proposal *proposal,
     return status;
 }
 
+/* Refused for another reason than policy: who says so, and the reason, which is taken. */
+static pl_status refuse_for(pl_node *node, const uint8_t *job, const Parley__V1__Proposal *proposal,
+                            const char *who, pl_status why) {
+    Parley__V1__Refusal refusal = PARLEY__V1__REFUSAL__INIT;
+    refusal.rule = (char *)(uintptr_t)who;
+    refusal.reason = (char *)(uintptr_t)pl_status_message(why);
+    pl_status status = refuse(node, job, proposal, who, &refusal);
+    pl_status_done(&why);
+    return status;
+}
+
 /* A proposal that this node cannot plan, or plans otherwise, is refused with that reason. */
 static pl_status refuse_unplanned(pl_live *live, const Parley__V1__Proposal *proposal,
                                   pl_status why) {
-    Parley__V1__Refusal refusal = PARLEY__V1__REFUSAL__INIT;
-    refusal.rule = (char[]){"planner"};
-    refusal.reason = (char *)(uintptr_t)pl_status_message(why);
-    pl_status status = refuse(live->node, live->id, proposal, "planner", &refusal);
-    pl_status_done(&why);
-    return status;
+    return refuse_for(live->node, live->id, proposal, "planner", why);
 }
 
 static pl_status compare_plan(const Parley__V1__Proposal *proposal,
@@ -372,7 +378,12 @@ pl_status pl_approve_consider(pl_node *node, const uint8_t *job) {
     PL_TRY(pl_step_proposal(node, job, NULL, &proposal));
     const Parley__V1__Dataset **datasets = NULL;
     pl_live *live = NULL;
-    pl_status status;
+    pl_status status, quota = pl_step_check_quota(node, proposal->proposer, 0);
+    if (pl_status_code(quota) == PL_LIMIT) {
+        status = refuse_for(node, job, proposal, "quota", quota);
+        goto out;
+    }
+    PL_CHECK(status, quota);
     PL_CHECK(status, pl_alloc(proposal->n_catalog, sizeof *datasets, &datasets));
     PL_CHECK(status, pl_live_get(node, job, &live));
     pl_status found = referred_datasets(node, proposal, datasets);

@@ -220,6 +220,17 @@ pl_status pl_jobs_set_attempt(pl_jobs *jobs, const uint8_t *id, uint32_t attempt
                    BLOB(id, PL_JOB_ID_BYTES));
 }
 
+pl_status pl_jobs_count_open(pl_jobs *jobs, const char *proposer, uint64_t *out) {
+    pl_stmt *stmt;
+    bool has_row;
+    PL_TRY(PREPARE(jobs, &stmt, "SELECT COUNT(*) FROM job WHERE proposer = ? AND state < ?",
+                   TEXT(proposer), NUMBER(PL_JOB_RELEASED)));
+    pl_status status = pl_stmt_step(stmt, &has_row);
+    *out = pl_is_ok(status) && has_row ? (uint64_t)pl_stmt_i64(stmt, 0) : 0;
+    pl_stmt_free(stmt);
+    return status;
+}
+
 pl_status pl_jobs_each(pl_jobs *jobs, bool open_only, uint32_t limit, pl_job_visitor visit,
                        void *ctx) {
     pl_stmt *stmt;

@@ -75,6 +75,8 @@ PL_STATUS pl_jobs_get(pl_jobs *jobs, const uint8_t *id, pl_job_record *out); /* 
 PL_STATUS pl_jobs_set_state(pl_jobs *jobs, const uint8_t *id, pl_job_state state,
                             const char *reason, const char *error_code, int64_t now);
 PL_STATUS pl_jobs_set_attempt(pl_jobs *jobs, const uint8_t *id, uint32_t attempt);
+/* Jobs of this proposer that are in no final state. */
+PL_STATUS pl_jobs_count_open(pl_jobs *jobs, const char *proposer, uint64_t *out);
 /* Newest first; calls back with a borrowed record. */
 typedef pl_status (*pl_job_visitor)(const pl_job_record *record, void *ctx);
 PL_STATUS pl_jobs_each(pl_jobs *jobs, bool open_only, uint32_t limit, pl_job_visitor visit,

@@ -198,6 +198,8 @@ void pl_step_progress(pl_node *node, const uint8_t *job, Parley__V1__Phase phase
 PL_STATUS pl_step_proposal(pl_node *node, const uint8_t *job, pl_bytes *out_signed,
                            Parley__V1__Proposal **out);
 PL_STATUS pl_step_plan(pl_node *node, const uint8_t *job, Parley__V1__Plan **out);
+/* LIMIT when the proposer's unfinished jobs here, and so many more, are over its quota. */
+PL_STATUS pl_step_check_quota(pl_node *node, const char *proposer, uint64_t more);
 const Parley__V1__Party *pl_step_own_party(const pl_node *node,
                                            const Parley__V1__Proposal *proposal);
 /* Starts a planning child; `then` is called once, unless this fails. */

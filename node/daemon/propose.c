@@ -288,6 +288,7 @@ static void on_planned(pl_live *live, pl_status status, const Parley__V1__PlanRe
 static pl_status start_planning(pl_live *live) {
     pl_node *node = live->node;
     PL_TRY(task_check(node, live->task));
+    PL_TRY(live->explain_only ? PL_OK : pl_step_check_quota(node, node->own, 1));
     size_t n = pl_catalog_count(node->catalog);
     const Parley__V1__Dataset **datasets;
     PL_TRY(pl_alloc(n, sizeof *datasets, &datasets));

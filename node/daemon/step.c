@@ -374,3 +374,17 @@ pl_status pl_step_ask_planner(pl_live *live, const Parley__V1__Task *task, const
     pl_bytes_done(&request);
     return status;
 }
+
+/* ---- quotas ---- */
+
+pl_status pl_step_check_quota(pl_node *node, const char *proposer, uint64_t more) {
+    uint64_t n, quota = pl_config_member_jobs(node->config);
+    PL_TRY(pl_jobs_count_open(node->jobs, proposer, &n));
+    if (n + more <= quota)
+        return PL_OK;
+    return pl_fail(PL_LIMIT,
+                   "%s has %" PRIu64
+                   " unfinished jobs at %s, its quota: wait for some, cancel some, "
+                   "or ask the operator of %s for more (limits.member_jobs)",
+                   proposer, n + more - 1, node->own, node->own);
+}

@@ -131,6 +131,22 @@ def test_cancel(f):
     check(watch_end(f, "south", job)["state"] in ("cancelled", "aborted"), "and at the approver")
 
 
+def test_quota(f):
+    """Three unfinished jobs are north's own quota, two its quota at south."""
+    f.kill("scheduler")  # so that none can finish
+    jobs = [submit(f) for _ in range(3)]
+    one_more = f.parley("north", "query", "SELECT COUNT(*) FROM residents", "--purpose", "test", "--detach")
+    check(one_more.code == 9 and "north has 3 unfinished jobs at north, its quota" in one_more.err, f"own quota: {one_more}")
+    f.restart("scheduler")
+    f.wait_online()
+    for job in jobs[:2]:
+        wait_approval(f, "south", job)
+    end = watch_end(f, "north", jobs[2])
+    check(end["state"] == "refused" and "north has 2 unfinished jobs at south, its quota" in end["reason"], f"quota at south: {end}")
+    for job in jobs[:2]:
+        check(f.parley("north", "job", "cancel", job).code == 0, "cancel")
+
+
 def test_interrupt(f):
     """Ctrl-C while the approver thinks: the asker's job is cancelled everywhere."""
     run = subprocess.Popen([os.path.join(f.bin, "parley"), "query", "--file", "-", "--purpose", "test"], stdin=subprocess.PIPE,
@@ -193,6 +209,8 @@ def test_views(f):
 def main(build_bin):
     with tempfile.TemporaryDirectory(prefix="parley-cli.") as folder:
         members = {m: {"datasets": [dataset(folder, m)]} for m in NAMES}
+        members["north"]["limits"] = {"member_jobs": 3}
+        members["south"]["limits"] = {"member_jobs": 2}
         with Federation(folder, build_bin, members, command_leaks=True) as f:
             test_without_node(f)
             test_formats(f)
@@ -206,6 +224,7 @@ def main(build_bin):
             job = test_approval(f)
             test_refusal(f)
             test_cancel(f)
+            test_quota(f)
             test_interrupt(f)
             test_receipt(f, job)
     print("cli: all as it should be")
