@@ -199,6 +199,50 @@ pl_status pl_cli_job_call(const pl_cli *cli, const char *role, const char *metho
     return pl_cli_call(cli, role, method, &ref.base, reply_type, out_reply);
 }
 
+/* Adds the piece that comes at table->len; the first one brings the job. */
+static pl_status result_piece(const pl_cli *cli, const char *job, pl_buf *table,
+                              Parley__V1__JobResult *result, bool *out_done) {
+    Parley__V1__ResultRequest request = PARLEY__V1__RESULT_REQUEST__INIT;
+    Parley__V1__ResultPiece *piece = NULL;
+    request.job_id = (char *)(uintptr_t)job;
+    request.offset = table->len;
+    PL_TRY(pl_cli_call(cli, "analyst", "Result", &request.base,
+                       &parley__v1__result_piece__descriptor, &piece));
+    if (result->job == NULL) {
+        result->job = piece->job;
+        piece->job = NULL;
+    }
+    pl_buf_append(table, piece->data.data, piece->data.len);
+    *out_done = table->len >= piece->total;
+    bool is_stuck = !*out_done && piece->data.len == 0;
+    parley__v1__result_piece__free_unpacked(piece, NULL);
+    return is_stuck ? pl_fail(PL_PROTOCOL, "the node sent an empty piece of the result") : PL_OK;
+}
+
+pl_status pl_cli_result(const pl_cli *cli, const char *job, Parley__V1__JobResult **out) {
+    Parley__V1__JobResult *result;
+    pl_buf table = {0};
+    pl_bytes packed = {0};
+    bool is_done = false;
+    PL_TRY(pl_alloc(1, sizeof *result, &result));
+    parley__v1__job_result__init(result);
+    pl_status status = PL_OK;
+    while (!is_done)
+        PL_CHECK(status, result_piece(cli, job, &table, result, &is_done));
+    PL_CHECK(status, pl_buf_take(&table, &packed));
+    result->table = parley__v1__result_table__unpack(NULL, packed.len, packed.data);
+    if (result->table == NULL || result->job == NULL)
+        status = pl_fail(PL_PROTOCOL, "the node sent a result that cannot be read");
+out:
+    pl_buf_done(&table);
+    pl_bytes_done(&packed);
+    if (pl_is_ok(status))
+        *out = result;
+    else
+        parley__v1__job_result__free_unpacked(result, NULL);
+    return status;
+}
+
 /* ---- output ---- */
 
 pl_status pl_cli_format(const char *name, pl_format *out) {

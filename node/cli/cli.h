@@ -57,6 +57,10 @@ PL_STATUS pl_cli_stream(const pl_cli *cli, const char *role, const char *method,
 PL_STATUS pl_cli_job_call(const pl_cli *cli, const char *role, const char *method, const char *job,
                           const ProtobufCMessageDescriptor *reply_type, void *out_reply);
 
+/* pl_cli_result fetches a job and its result, piece by piece; freed by
+ * parley__v1__job_result__free_unpacked. */
+PL_STATUS pl_cli_result(const pl_cli *cli, const char *job, Parley__V1__JobResult **out);
+
 /* ---- jobs: what query, bench and train share (query.c) ---- */
 /* pl_cli_read_text reads a task's text, at most 8 KiB, from a file or "-". */
 PL_STATUS pl_cli_read_text(const char *path, char **out);

@@ -119,8 +119,7 @@ static pl_status run_result(pl_cli *cli) {
     if (name != NULL)
         PL_TRY(pl_cli_format(name, &format));
     PL_TRY(pl_cli_words(cli, 1, "job result JOB [--format table|csv|json]"));
-    PL_TRY(pl_cli_job_call(cli, "analyst", "Result", cli->argv[0],
-                           &parley__v1__job_result__descriptor, &result));
+    PL_TRY(pl_cli_result(cli, cli->argv[0], &result));
     pl_result_print(result->table, format);
     parley__v1__job_result__free_unpacked(result, NULL);
     return PL_OK;

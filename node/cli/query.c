@@ -149,8 +149,7 @@ pl_status pl_cli_watch(const pl_cli *cli, const char *job_id) {
 /* A recipient prints the result; others say that it is done. */
 static pl_status fetch(const pl_cli *cli, const char *job_id, pl_format format) {
     Parley__V1__JobResult *result = NULL;
-    PL_TRY(pl_cli_job_call(cli, "analyst", "Result", job_id, &parley__v1__job_result__descriptor,
-                           &result));
+    PL_TRY(pl_cli_result(cli, job_id, &result));
     pl_result_print(result->table, format);
     fflush(stdout);
     if (format == PL_FORMAT_TABLE && result->job->stats != NULL)

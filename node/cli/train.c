@@ -212,8 +212,7 @@ static pl_status fetch(const pl_cli *cli, const char *job_id, const char *output
     Parley__V1__JobResult *result = NULL;
     json_t *json = NULL;
     pl_status status;
-    PL_TRY(pl_cli_job_call(cli, "analyst", "Result", job_id, &parley__v1__job_result__descriptor,
-                           &result));
+    PL_TRY(pl_cli_result(cli, job_id, &result));
     PL_CHECK(status, result->table != NULL && result->table->train != NULL
                          ? PL_OK
                          : pl_fail(PL_INTERNAL, "the result of job %.8s has no model", job_id));

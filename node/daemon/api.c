@@ -3,6 +3,7 @@
 #include "node/charter/proposal.h"
 #include "node/crypto/digest.h"
 #include "node/daemon/node.h"
+#include "protocols/base/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,33 +326,57 @@ static void on_cancel_job(pl_node *node, pl_rpc_call *call, pl_view request) {
         pl_rpc_fail(call, status);
 }
 
-static pl_status load_result(pl_node *node, const uint8_t *id, Parley__V1__JobResult *out) {
-    PL_TRY(pl_api_job(node, id, &out->job));
-    out->table = optional_doc(node, id, PL_DOC_RESULT, &parley__v1__result_table__descriptor);
-    if (out->table == NULL)
-        return pl_fail(PL_FAILED_PRECONDITION, "there is no result here: the job is %s%s%s",
-                       out->job->state, *out->job->reason == 0 ? "" : ": ", out->job->reason);
-    return PL_OK;
+/* A result may be larger than a message: the client asks for piece after piece. */
+#define RESULT_PIECE_BYTES ((size_t)1 << 20)
+
+static pl_status no_result(const Parley__V1__Job *job) {
+    return pl_fail(PL_FAILED_PRECONDITION, "there is no result here: the job is %s%s%s", job->state,
+                   *job->reason == 0 ? "" : ": ", job->reason);
 }
 
-static void on_result(pl_node *node, pl_rpc_call *call, pl_view request) {
-    uint8_t id[PL_JOB_ID_BYTES];
-    if (!pl_api_job_of(node, call, request, id))
+static pl_status result_piece(pl_node *node, const uint8_t *id, const char *principal,
+                              uint64_t offset, pl_rpc_call *call) {
+    Parley__V1__ResultPiece piece = PARLEY__V1__RESULT_PIECE__INIT;
+    pl_bytes table = {0};
+    pl_status status;
+    PL_CHECK(status, pl_api_job(node, id, &piece.job));
+    if (!pl_jobs_has_doc(node->jobs, id, PL_DOC_RESULT, ""))
+        PL_CHECK(status, no_result(piece.job));
+    PL_CHECK(status, pl_jobs_get_doc(node->jobs, id, PL_DOC_RESULT, "", &table));
+    if (offset > table.len)
+        PL_CHECK(status, pl_fail(PL_INVALID_ARGUMENT, "the result has only %zu bytes", table.len));
+    if (offset == 0)
+        PL_CHECK(status, pl_step_audit(node, id, principal, NULL, "result.read", "-", "ok"));
+    size_t left = table.len - (size_t)offset;
+    piece.total = table.len;
+    piece.data.data = table.data + offset;
+    piece.data.len = left < RESULT_PIECE_BYTES ? left : RESULT_PIECE_BYTES;
+    pl_api_reply(call, &piece.base);
+out:
+    if (piece.job != NULL)
+        parley__v1__job__free_unpacked(piece.job, NULL);
+    if (table.data != NULL)
+        pl_wipe(table.data, table.len);
+    pl_bytes_done(&table);
+    return status;
+}
+
+static void on_result(pl_node *node, pl_rpc_call *call, pl_view packed) {
+    Parley__V1__ResultRequest *request =
+        parley__v1__result_request__unpack(NULL, packed.len, packed.data);
+    if (request == NULL) {
+        pl_rpc_fail(call, pl_fail(PL_INVALID_ARGUMENT, "the request cannot be read"));
         return;
-    Parley__V1__JobResult result = PARLEY__V1__JOB_RESULT__INIT;
+    }
+    uint8_t id[PL_JOB_ID_BYTES];
     char principal[96];
     principal_of(node, call, principal);
-    pl_status status = load_result(node, id, &result);
+    pl_status status = pl_jobs_resolve(node->jobs, request->job_id, id);
     if (pl_is_ok(status))
-        status = pl_step_audit(node, id, principal, NULL, "result.read", "-", "ok");
-    if (pl_is_ok(status))
-        pl_api_reply(call, &result.base);
-    else
+        status = result_piece(node, id, principal, request->offset, call);
+    parley__v1__result_request__free_unpacked(request, NULL);
+    if (!pl_is_ok(status))
         pl_rpc_fail(call, status);
-    if (result.job != NULL)
-        parley__v1__job__free_unpacked(result.job, NULL);
-    if (result.table != NULL)
-        parley__v1__result_table__free_unpacked(result.table, NULL);
 }
 
 /* ---- the table ---- */
