@@ -57,7 +57,7 @@ def show(title, memory):
 
 
 def main():
-    if len(sys.argv) not in (2, 3, 4):
+    if len(sys.argv) not in (2, 3, 4) or sys.argv[1].startswith("-"):
         sys.exit(__doc__.strip())
     concurrent_queries = int(sys.argv[2]) if len(sys.argv) > 2 else 50
     jobs = int(sys.argv[3]) if len(sys.argv) > 3 else 2000

@@ -73,7 +73,7 @@ def start_up(federation):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__.strip())
     rows = {name: [["f", 10 + i % 7] if i % 2 else ["m", i % 9] for i in range(900)] for name in common.MEMBERS}
     with tempfile.TemporaryDirectory() as folder:
