@@ -21,6 +21,7 @@ NOT_STOPPED = 77
 EVERYWHERE = ("open", "write", "unlink", "exec", "fork", "clone", "socket-udp", "socket-unix", "listen", "signal", "trace", "read-parent", "code",
               "make-code", "memfd", "io-uring", "core", "limit", "descriptor")
 LINKED = (*EVERYWHERE, "socket-tcp")  # a session may dial until its links are there
+IN_FEDERATION = ("open", "exec", "clone", "socket-tcp", "socket-udp", "code")  # a node is restarted for each
 MODES = {"plan": LINKED, "source": LINKED, "dialling": EVERYWHERE}
 DESCRIPTORS = {"plan": 3, "source": 3, "dialling": 7}  # standard streams; in a session control, connections and a pipe of its own
 SECONDS = 20
@@ -140,7 +141,7 @@ def together(build_bin, folder):
         secret = f.path("south", "state", "jobs.db")
         expect(os.path.exists(secret), f"{secret} is not there")
         expect(f.query("north", common.SQL).rows() == RIGHT, "without an attempt: a wrong answer")
-        for mode, name in [("plan", "exec"), ("source", "exec"), *(("session", name) for name in LINKED)]:
+        for mode, name in [("plan", "exec"), ("source", "exec"), *(("session", name) for name in IN_FEDERATION)]:
             restart(f, "south", f"{mode}:{name}:{'/bin/true' if name == 'exec' else secret}")
             for _ in range(5):  # a peer that misses the worker can be quicker than its own node
                 answer = f.query("north", common.SQL)
@@ -152,7 +153,7 @@ def together(build_bin, folder):
         restart(f, "south")
         answer = f.query("north", common.SQL)
         expect(answer.code == 0 and answer.rows() == RIGHT, f"afterwards: {answer}")
-        print(f"session with links: {len(LINKED)} attempts, each job ended: {reason}")
+        print(f"session with links: {len(IN_FEDERATION)} attempts, each job ended: {reason}")
     expect(not f.failures, f.failures)
 
 
