@@ -157,7 +157,7 @@ class Federation:
         self.compute = compute or list(members)[:3]
         self.environment = dict(environment or {})
         # A sanitizer looks for leaks when a process ends, which takes as long as the command itself: only where it is asked for.
-        self.command_environment = {} if command_leaks else {"ASAN_OPTIONS": "detect_leaks=0"}
+        self.command_environment = {} if command_leaks else {"ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=16"}
         self.processes = {}
         self.failures = []
         self.created = False
