@@ -33,8 +33,8 @@ PL_STATUS pl_heads_accept(Parley__V1__AuditPeer *peer, const Parley__V1__AuditHe
 /* pl_heads_give notes that the peer may come to hold the own head of that size. */
 PL_STATUS pl_heads_give(Parley__V1__AuditPeer *peer, uint64_t size);
 
-/* pl_heads_stated: the peer has said, at that time, that it holds the own head of that size. What
- * comes late is passed over. */
+/* pl_heads_stated: the peer has said, at that time, that it holds the own head of that size (at:
+ * seconds). What comes late is passed over; of two in one second both sizes are kept. */
 PL_STATUS pl_heads_stated(Parley__V1__AuditPeer *peer, uint64_t size, int64_t at);
 
 /* pl_heads_link makes the links from all that n peers may hold to the own log as it is now;

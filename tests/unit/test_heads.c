@@ -261,8 +261,11 @@ static void what_was_given(void **state) {
     assert_int_equal(peer.n_given, 3);
     assert_int_equal(peer.given[0], 30);
     must(pl_heads_stated(&peer, 20, 99)); /* late */
-    must(pl_heads_stated(&peer, 20, 100));
     assert_int_equal(peer.given[0], 30);
+    must(pl_heads_stated(&peer, 20, 100)); /* in the same second: which was first, nobody knows */
+    assert_int_equal(peer.n_given, 4);
+    assert_int_equal(peer.given[0], 20);
+    assert_int_equal(peer.given[1], 30);
     must(pl_heads_stated(&peer, 50, 100));
     assert_int_equal(peer.n_given, 1);
     must(pl_heads_stated(&peer, 7, 101)); /* it went back itself: what it holds now counts */
