@@ -36,16 +36,16 @@ static size_t samples_of(uint64_t n) {
 
 static pl_status fill_cost(Parley__V1__Plan *plan, uint64_t n) {
     size_t block = block_of(n);
-    pl_cost cost = pl_cost_add(pl_cost_setup(), pl_cost_input(PL_ARITH_64, block, true));
-    cost = pl_cost_add(cost, pl_cost_input(PL_ARITH_64, block, true));
+    pl_cost cost = pl_cost_add(pl_cost_setup(), pl_cost_input(PL_ARITH_64, block, 0));
+    cost = pl_cost_add(cost, pl_cost_input(PL_ARITH_64, block, 1));
     for (uint64_t done = 0; done < n; done += block)
         cost = pl_cost_add(cost,
                            pl_cost_mul(PL_ARITH_64, n - done < block ? (size_t)(n - done) : block));
-    cost = pl_cost_add(cost, pl_cost_open(PL_ARITH_64, 3 * samples_of(n), plan->n_recipients, 0));
+    cost = pl_cost_add(cost, pl_cost_open(PL_ARITH_64, 3 * samples_of(n), 1, 0));
     PL_TRY(pl_alloc(1, sizeof *plan->cost, &plan->cost));
     parley__v1__cost__init(plan->cost);
     plan->cost->rounds = cost.rounds;
-    plan->cost->bytes_per_link_max = cost.bytes_sent_max;
+    plan->cost->bytes_per_link_max = pl_cost_bytes_max(cost);
     plan->cost->memory_bytes = block * 8 * 7;
     return PL_OK;
 }

@@ -143,39 +143,46 @@ static pl_status add_openings(plan_t *plan, const query_t *query) {
     return PL_OK;
 }
 
-static bool is_in(char *const *list, size_t n, const char *org) {
+/* Where org stands in the list; PL_COST_OUTSIDE: nowhere. */
+static size_t index_in(char *const *list, size_t n, const char *org) {
     for (size_t i = 0; i < n; i++)
         if (strcmp(list[i], org) == 0)
-            return true;
-    return false;
+            return i;
+    return PL_COST_OUTSIDE;
 }
 
 /* Follows query_run.c step by step. */
 static pl_cost protocol_cost(const plan_t *plan, const query_t *query, size_t n64, size_t n128,
                              size_t n_counts) {
-    size_t cells = query->n_cells, inside = 0;
+    const pl_net net = PL_NET_DEFAULT;
+    size_t cells = query->n_cells, outside = 0;
+    unsigned inside = 0;
     pl_cost cost = pl_cost_setup();
     for (size_t i = 0; i < query->n_inputs; i++) {
-        bool computes = is_in(plan->compute, plan->n_compute, query->inputs[i]->org);
-        cost = pl_cost_add(cost, pl_cost_input(PL_ARITH_64, n64 * cells, computes));
+        size_t owner = index_in(plan->compute, plan->n_compute, query->inputs[i]->org);
+        cost = pl_cost_add(cost, pl_cost_input(PL_ARITH_64, n64 * cells, owner));
         if (n128 > 0)
-            cost = pl_cost_add(cost, pl_cost_input(PL_ARITH_128, n128 * cells, computes));
+            cost = pl_cost_add(cost, pl_cost_input(PL_ARITH_128, n128 * cells, owner));
     }
-    for (size_t i = 0; i < plan->n_recipients; i++)
-        inside += is_in(plan->compute, plan->n_compute, plan->recipients[i]);
-    size_t outside = plan->n_recipients - inside;
+    for (size_t i = 0; i < plan->n_recipients; i++) {
+        size_t at = index_in(plan->compute, plan->n_compute, plan->recipients[i]);
+        if (at == PL_COST_OUTSIDE)
+            outside++;
+        else
+            inside |= 1u << at;
+    }
     size_t n_extremes = 0;
     for (size_t i = 0; i < query->n_moments; i++)
         n_extremes += pl_moment_is_extreme(query->moments[i]);
     if (n_extremes > 0)
-        cost = pl_cost_add(cost, pl_max_cost(n_extremes * cells, query->n_inputs));
+        cost = pl_cost_add(cost, pl_max_cost(n_extremes * cells, query->n_inputs, &net));
     bool has_rule = query->cohort > 0;
     if (has_rule) {
-        cost = pl_cost_add(cost, pl_cohort_cost(n_counts, query->n_inputs, cells));
-        cost = pl_cost_add(cost, pl_cost_bit_to_arith(PL_ARITH_64, cells));
+        cost = pl_cost_add(cost, pl_cohort_cost(n_counts, query->n_inputs, cells, &net));
+        cost = pl_cost_add(cost, pl_cost_bit_to_arith(PL_ARITH_64, cells, &net));
         cost = pl_cost_add(cost, pl_cost_mul(PL_ARITH_64, n64 * cells));
         if (n128 > 0) {
-            cost = pl_cost_add(cost, pl_cost_bit_to_arith(PL_ARITH_128, cells));
+            cost = pl_cost_add(cost, pl_cost_bit_to_arith(PL_ARITH_128, cells, &net));
             cost = pl_cost_add(cost, pl_cost_mul(PL_ARITH_128, n128 * cells));
         }
     }
@@ -195,7 +202,7 @@ static pl_status add_cost(plan_t *plan, const query_t *query) {
     PL_TRY(pl_alloc(1, sizeof *plan->cost, &plan->cost));
     parley__v1__cost__init(plan->cost);
     plan->cost->rounds = cost.rounds;
-    plan->cost->bytes_per_link_max = cost.bytes_sent_max;
+    plan->cost->bytes_per_link_max = pl_cost_bytes_max(cost);
     /* Two components of every owner's vectors and of the comparison's operands and temporaries. */
     uint64_t values = query->n_cells * (query->n_inputs + 4) * (n64 * 8 + n128 * 16) * 2;
     uint64_t compared = 2 * n_counts * (query->n_inputs + 1) * query->n_cells;

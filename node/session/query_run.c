@@ -38,7 +38,7 @@ typedef struct query_run {
 
 /* This party's own vectors of one ring, in one piece. */
 static pl_status own_values(const query_run *q, const ring_part *part, void **out) {
-    size_t size = pl_kind_bytes(part->kind), len = q->n_cells * size;
+    size_t size = pl_kind_bytes(part->kind, 1), len = q->n_cells * size;
     if (q->run->n_inputs != q->query->n_moments)
         return pl_fail(PL_INVALID_ARGUMENT,
                        "an owner came with %zu input vectors; the plan has %zu", q->run->n_inputs,
@@ -70,7 +70,7 @@ static pl_status input_part(query_run *q, ring_part *part) {
         if (owner == q->run->own_rank)
             PL_TRY(own_values(q, part, &values));
         pl_status status = pl_input(q->run->party, owner, part->kind, n, values, &part->shared[j]);
-        pl_secret_free(values, n * pl_kind_bytes(part->kind));
+        pl_secret_free(values, pl_kind_bytes(part->kind, n));
         PL_TRY(pl_wrap(status, "inputs of %s", q->query->inputs[j]->org));
     }
     return PL_OK;
@@ -243,7 +243,7 @@ static pl_status open_part(query_run *q, ring_part *part) {
     if (part->n == 0)
         return PL_OK;
     if (q->is_recipient)
-        PL_TRY(pl_secret_alloc(part->n_opened * pl_kind_bytes(part->kind), &part->values));
+        PL_TRY(pl_secret_alloc(pl_kind_bytes(part->kind, part->n_opened), &part->values));
     const pl_svec *x = pl_party_computes(q->run->party) ? &part->result : NULL;
     return pl_open(q->run->party, x, part->kind, part->n_opened, q->recipients,
                    "moments per cell that passed the cohort rule", part->values);
@@ -290,7 +290,7 @@ static void part_done(const query_run *q, ring_part *part) {
         pl_svec_done(&part->shared[j]);
     free(part->shared);
     pl_svec_done(&part->result);
-    pl_secret_free(part->values, part->n_opened * pl_kind_bytes(part->kind));
+    pl_secret_free(part->values, pl_kind_bytes(part->kind, part->n_opened));
 }
 
 static pl_status prepare(query_run *q) {

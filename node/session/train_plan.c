@@ -334,35 +334,43 @@ static pl_status add_openings(plan_t *plan, const train_t *train) {
         plan, "of the final model: loss, right answers, 2U and ties of the AUC", PL_TRAIN_FINALS);
 }
 
-static pl_cost repeat(pl_cost cost, uint64_t times) {
-    return (pl_cost){cost.rounds * times, cost.bytes_sent_max * times};
+/* Where org stands among the compute parties; PL_COST_OUTSIDE: nowhere. */
+static size_t compute_index(const plan_t *plan, const char *org) {
+    for (size_t i = 0; i < plan->n_compute; i++)
+        if (strcmp(plan->compute[i], org) == 0)
+            return i;
+    return PL_COST_OUTSIDE;
 }
 
 static pl_cost sum_cost(const plan_t *plan, pl_kind kind, size_t n) {
     pl_cost cost = {0};
     for (size_t i = 0; i < plan->n_owners; i++)
-        cost = pl_cost_add(
-            cost, pl_cost_input(kind, n, is_in(plan->compute, plan->n_compute, plan->owners[i])));
+        cost = pl_cost_add(cost, pl_cost_input(kind, n, compute_index(plan, plan->owners[i])));
     return cost;
 }
 
 static pl_cost protocol_cost(const plan_t *plan, const train_t *train) {
-    size_t d = train->n_features, inside = 0;
-    for (size_t i = 0; i < plan->n_recipients; i++)
-        inside += is_in(plan->compute, plan->n_compute, plan->recipients[i]);
-    size_t outside = plan->n_recipients - inside;
+    const pl_net net = PL_NET_DEFAULT;
+    size_t d = train->n_features, outside = 0;
+    unsigned inside = 0;
+    for (size_t i = 0; i < plan->n_recipients; i++) {
+        size_t at = compute_index(plan, plan->recipients[i]);
+        if (at == PL_COST_OUTSIDE)
+            outside++;
+        else
+            inside |= 1u << at;
+    }
     pl_cost cost = pl_cost_add(pl_cost_setup(), sum_cost(plan, PL_ARITH_64, PL_TRAIN_COUNTS));
     cost = pl_cost_add(cost, sum_cost(plan, PL_ARITH_128, 2 * d));
     if (train->cohort > 0) {
-        cost = pl_cost_add(cost, pl_cohort_cost(PL_TRAIN_COUNTS, train->n_inputs, 1));
-        cost = pl_cost_add(cost, pl_cost_open(PL_BOOL_64, 1, plan->n_compute,
-                                              plan->n_owners + plan->n_recipients));
+        cost = pl_cost_add(cost, pl_cohort_cost(PL_TRAIN_COUNTS, train->n_inputs, 1, &net));
+        cost = pl_cost_add(cost, pl_cost_open(PL_BIT, 1, 7, plan->n_owners + plan->n_recipients));
     }
     cost = pl_cost_add(cost, pl_cost_open(PL_ARITH_64, PL_TRAIN_COUNTS, inside, outside));
     cost = pl_cost_add(cost, pl_cost_open(PL_ARITH_128, 2 * d, inside, outside));
     pl_cost round = pl_cost_add(sum_cost(plan, PL_ARITH_64, d + 3),
                                 pl_cost_open(PL_ARITH_64, d + 3, inside, outside));
-    cost = pl_cost_add(cost, repeat(round, train->rounds));
+    cost = pl_cost_add(cost, pl_cost_times(round, train->rounds));
     cost = pl_cost_add(cost, sum_cost(plan, PL_ARITH_64, PL_TRAIN_EVALS + PL_AUC_VALUES));
     cost = pl_cost_add(cost, pl_auc_cost());
     return pl_cost_add(cost, pl_cost_open(PL_ARITH_64, PL_TRAIN_FINALS, inside, outside));
@@ -373,7 +381,7 @@ static pl_status add_cost(plan_t *plan, const train_t *train) {
     PL_TRY(pl_alloc(1, sizeof *plan->cost, &plan->cost));
     parley__v1__cost__init(plan->cost);
     plan->cost->rounds = cost.rounds;
-    plan->cost->bytes_per_link_max = cost.bytes_sent_max;
+    plan->cost->bytes_per_link_max = pl_cost_bytes_max(cost);
     plan->cost->memory_bytes = (train->n_inputs + 8) * (PL_AUC_VALUES + train->n_features * 4) * 16;
     return PL_OK;
 }

@@ -128,7 +128,7 @@ static uint64_t everybody(const train_run *t) {
 /* Every party learns this one bit, and when it is 0 nothing else is opened. */
 static pl_status open_verdict(train_run *t, const pl_svec *ok) {
     uint64_t verdict = 0;
-    PL_TRY(pl_open(t->run->party, pl_party_computes(t->run->party) ? ok : NULL, PL_BOOL_64, 1,
+    PL_TRY(pl_open(t->run->party, pl_party_computes(t->run->party) ? ok : NULL, PL_BIT, 1,
                    everybody(t), "whether the cohort rule holds", &verdict));
     if (verdict & 1)
         return PL_OK;

@@ -17,10 +17,15 @@ static pl_cpu ask(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") != 0;
+    bool avx512 =
+        __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+        __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+        __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("gfni") != 0;
     return (pl_cpu){
         .aesni = __builtin_cpu_supports("aes") != 0 && __builtin_cpu_supports("ssse3") != 0,
         .avx2 = avx2,
         .vaes = avx2 && has_vaes(),
+        .avx512 = avx512,
     };
 #else
     return (pl_cpu){0};
@@ -34,9 +39,12 @@ pl_cpu pl_cpu_features(void) {
     unsigned bits = atomic_load_explicit(&known, memory_order_relaxed);
     if (bits == 0) {
         pl_cpu cpu = ask();
-        bits = 1u | (unsigned)cpu.aesni << 1 | (unsigned)cpu.avx2 << 2 | (unsigned)cpu.vaes << 3;
+        bits = 1u | (unsigned)cpu.aesni << 1 | (unsigned)cpu.avx2 << 2 | (unsigned)cpu.vaes << 3 |
+               (unsigned)cpu.avx512 << 4;
         atomic_store_explicit(&known, bits, memory_order_relaxed);
     }
-    return (pl_cpu){
-        .aesni = (bits >> 1 & 1) != 0, .avx2 = (bits >> 2 & 1) != 0, .vaes = (bits >> 3 & 1) != 0};
+    return (pl_cpu){.aesni = (bits >> 1 & 1) != 0,
+                    .avx2 = (bits >> 2 & 1) != 0,
+                    .vaes = (bits >> 3 & 1) != 0,
+                    .avx512 = (bits >> 4 & 1) != 0};
 }

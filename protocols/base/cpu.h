@@ -9,6 +9,8 @@ typedef struct pl_cpu {
     bool aesni; /* AES-NI and SSSE3 */
     bool avx2;
     bool vaes; /* VAES on 256-bit registers, and AVX2 */
+    bool
+        avx512; /* AVX-512 F, BW, DQ, VL and VBMI, and GFNI; with vaes: VAES on 512-bit registers */
 } pl_cpu;
 
 pl_cpu pl_cpu_features(void);

@@ -27,6 +27,8 @@ static bool path_runs_here(pl_prg_path path) {
         return cpu.aesni;
     case PL_PRG_VAES:
         return cpu.vaes && cpu.aesni;
+    case PL_PRG_VAES512:
+        return cpu.vaes && cpu.aesni && cpu.avx512;
     default:
         return true;
     }
@@ -35,6 +37,8 @@ static bool path_runs_here(pl_prg_path path) {
 static pl_prg_path choose_path(void) {
     if (forced_path != PL_PRG_AUTO)
         return forced_path;
+    if (path_runs_here(PL_PRG_VAES512))
+        return PL_PRG_VAES512;
     if (path_runs_here(PL_PRG_VAES))
         return PL_PRG_VAES;
     return path_runs_here(PL_PRG_AESNI) ? PL_PRG_AESNI : PL_PRG_EVP;
@@ -53,6 +57,8 @@ const char *pl_prg_path_name(void) {
         return "aes-ni";
     case PL_PRG_VAES:
         return "vaes-256";
+    case PL_PRG_VAES512:
+        return "vaes-512";
     default:
         return "openssl";
     }
@@ -122,7 +128,9 @@ static pl_status fill_evp(pl_prg *prg, uint8_t *out, size_t len) {
 
 static void take_blocks(pl_prg *prg, uint8_t *out, size_t n_blocks) {
 #if defined(__x86_64__)
-    if (prg->path == PL_PRG_VAES)
+    if (prg->path == PL_PRG_VAES512)
+        pl_aes_ctr_vaes512(&prg->keys, prg->high, prg->low, out, n_blocks);
+    else if (prg->path == PL_PRG_VAES)
         pl_aes_ctr_vaes(&prg->keys, prg->high, prg->low, out, n_blocks);
     else
         pl_aes_ctr_aesni(&prg->keys, prg->high, prg->low, out, n_blocks);

@@ -3,7 +3,7 @@
  * twice.
  *
  * The stream is NIST CTR with a 128-bit big-endian counter block that starts at (nonce << 64): the
- * portable path (OpenSSL EVP), AES-NI and VAES give the same bytes.
+ * portable path (OpenSSL EVP), AES-NI and VAES on 256 and 512 bits give the same bytes.
  *
  * Source: NIST SP 800-38A, section 6.5. */
 #ifndef PL_BASE_PRG_H
@@ -24,7 +24,13 @@ PL_STATUS pl_prg_fill(pl_prg *prg, void *out, size_t len);
 
 /* Which implementation runs: chosen once from the processor, or forced (tests compare all paths).
  */
-typedef enum pl_prg_path { PL_PRG_AUTO, PL_PRG_EVP, PL_PRG_AESNI, PL_PRG_VAES } pl_prg_path;
+typedef enum pl_prg_path {
+    PL_PRG_AUTO,
+    PL_PRG_EVP,
+    PL_PRG_AESNI,
+    PL_PRG_VAES,
+    PL_PRG_VAES512
+} pl_prg_path;
 /* UNSUPPORTED when this processor lacks the path. Applies to streams made afterwards. Not thread
  * safe: tests only. */
 PL_STATUS pl_prg_force_path(pl_prg_path path);

@@ -6,6 +6,7 @@
 
 #define TARGET_AESNI __attribute__((target("aes,ssse3")))
 #define TARGET_VAES __attribute__((target("vaes,aes,avx2")))
+#define TARGET_VAES512 __attribute__((target("vaes,aes,avx2,avx512f,avx512bw")))
 
 /* One step of the key schedule (FIPS 197, section 5.2); assist has the substituted last word of the
  * key before. */
@@ -108,6 +109,41 @@ TARGET_VAES void pl_aes_ctr_vaes(const pl_aes_keys *keys, uint64_t high, uint64_
 #pragma GCC unroll 8
         for (int i = 0; i < VAES_WIDTH; i++)
             _mm256_storeu_si256(to + i, _mm256_aesenclast_epi128(block[i], wide[PL_AES128_ROUNDS]));
+    }
+    pl_aes_ctr_aesni(keys, high, low + done, out + done * PL_AES_BLOCK_BYTES, n_blocks - done);
+}
+
+#define VAES512_WIDTH 4 /* registers of four blocks in flight */
+
+TARGET_VAES512 void pl_aes_ctr_vaes512(const pl_aes_keys *keys, uint64_t high, uint64_t low,
+                                       uint8_t *out, size_t n_blocks) {
+    const __m128i *round = (const __m128i *)keys->round;
+    const __m512i swap = _mm512_broadcast_i32x4(to_big_endian());
+    __m512i wide[PL_AES128_ROUNDS + 1];
+    for (int r = 0; r <= PL_AES128_ROUNDS; r++)
+        wide[r] = _mm512_broadcast_i32x4(round[r]);
+    const long long h = (long long)high;
+    __m512i counter = _mm512_set_epi64((long long)(low + 3), h, (long long)(low + 2), h,
+                                       (long long)(low + 1), h, (long long)low, h);
+    const __m512i four = _mm512_set_epi64(4, 0, 4, 0, 4, 0, 4, 0);
+    size_t done = 0;
+    for (; done + 4 * VAES512_WIDTH <= n_blocks; done += 4 * VAES512_WIDTH) {
+        __m512i block[VAES512_WIDTH];
+#pragma GCC unroll 4
+        for (int i = 0; i < VAES512_WIDTH; i++) {
+            block[i] = _mm512_xor_si512(_mm512_shuffle_epi8(counter, swap), wide[0]);
+            counter = _mm512_add_epi64(counter, four);
+        }
+#pragma GCC unroll 9
+        for (int r = 1; r < PL_AES128_ROUNDS; r++) {
+#pragma GCC unroll 4
+            for (int i = 0; i < VAES512_WIDTH; i++)
+                block[i] = _mm512_aesenc_epi128(block[i], wide[r]);
+        }
+        __m512i *to = (__m512i *)(void *)(out + done * PL_AES_BLOCK_BYTES);
+#pragma GCC unroll 4
+        for (int i = 0; i < VAES512_WIDTH; i++)
+            _mm512_storeu_si512(to + i, _mm512_aesenclast_epi128(block[i], wide[PL_AES128_ROUNDS]));
     }
     pl_aes_ctr_aesni(keys, high, low + done, out + done * PL_AES_BLOCK_BYTES, n_blocks - done);
 }

@@ -1,5 +1,5 @@
-/* AES-128 counter mode on x86 processors: the two fast paths under prg.c, and a position for tests.
- * Private to base. */
+/* AES-128 counter mode on x86 processors: the three fast paths under prg.c, and a position for
+ * tests. Private to base. */
 #ifndef PL_BASE_PRG_AES_H
 #define PL_BASE_PRG_AES_H
 
@@ -23,6 +23,8 @@ void pl_aes_ctr_aesni(const pl_aes_keys *keys, uint64_t high, uint64_t low, uint
                       size_t n_blocks);
 void pl_aes_ctr_vaes(const pl_aes_keys *keys, uint64_t high, uint64_t low, uint8_t *out,
                      size_t n_blocks);
+void pl_aes_ctr_vaes512(const pl_aes_keys *keys, uint64_t high, uint64_t low, uint8_t *out,
+                        size_t n_blocks);
 #endif
 
 /* pl_prg_new_at makes a stream whose first counter block is (high, low): for published test

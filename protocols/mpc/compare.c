@@ -1,7 +1,5 @@
 #include "protocols/mpc/compare.h"
 
-#include "protocols/mpc/convert.h"
-
 #include <stdlib.h>
 
 /* out = x - c for public c. */
@@ -14,26 +12,95 @@ static pl_status subtract_public(pl_party *p, const pl_svec *x, const uint64_t *
     return status;
 }
 
-/* x < c exactly when the sign bit of x - c is 1, as long as the difference does not wrap. */
-pl_status pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_kind out_kind,
-                              pl_svec *out) {
-    if (x->kind != PL_ARITH_64)
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s: it takes ring 2^64",
-                       pl_kind_name(x->kind));
-    if (!pl_kind_is_valid(out_kind))
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare: there is no ring %d", (int)out_kind);
-    pl_svec difference = {0}, bits = {0};
+static pl_status require_64(const pl_svec *x) {
+    if (x->kind == PL_ARITH_64)
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s: it takes ring 2^64",
+                   pl_kind_name(x->kind));
+}
+
+/* The sign of x - y is right unless it wrapped, which takes operands of different signs; then it is
+ * that of x. signs: of x, y and x - y, one after the other: s_x where s_x != s_y, else s_d. */
+static pl_status combine_signs(pl_party *p, const pl_svec *signs, size_t n, pl_svec *out) {
+    pl_svec x = {0}, y = {0}, d = {0};
     pl_status status;
-    PL_CHECK(status, subtract_public(p, x, c, &difference));
-    PL_CHECK(status, pl_a2b(p, &difference, &bits));
-    PL_CHECK(status, pl_shr(p, &bits, 63, &bits));
-    if (out_kind == PL_BOOL_64)
-        pl_svec_take(out, &bits);
-    else
-        status = pl_bit_to_arith(p, &bits, out_kind, out);
+    PL_CHECK(status, pl_slice(signs, 0, n, &x));
+    PL_CHECK(status, pl_slice(signs, n, n, &y));
+    PL_CHECK(status, pl_slice(signs, 2 * n, n, &d));
+    PL_CHECK(status, pl_xor(p, &y, &x, &y));
+    PL_CHECK(status, pl_xor(p, &x, &d, &x));
+    PL_CHECK(status, pl_and(p, &y, &x, &x));
+    PL_CHECK(status, pl_xor(p, &x, &d, out));
+out:
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    pl_svec_done(&d);
+    return status;
+}
+
+static pl_status less_than_full(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    pl_svec difference = {0}, all = {0}, signs = {0};
+    pl_status status;
+    PL_CHECK(status, pl_sub(p, x, y, &difference));
+    PL_CHECK(status, pl_concat((const pl_svec *const[]){x, y, &difference}, 3, &all));
+    PL_CHECK(status, pl_sign(p, &all, NULL, 64, &signs));
+    PL_CHECK(status, combine_signs(p, &signs, x->n, out));
 out:
     pl_svec_done(&difference);
-    pl_svec_done(&bits);
+    pl_svec_done(&all);
+    pl_svec_done(&signs);
+    return status;
+}
+
+static pl_status check_bits(unsigned bits) {
+    return bits >= 1 && bits <= 64
+               ? PL_OK
+               : pl_fail(PL_INVALID_ARGUMENT, "cannot compare values of %u bits: 1 to 64", bits);
+}
+
+pl_status pl_less_than(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
+                       pl_svec *out) {
+    PL_TRY(check_bits(bits));
+    if (bits == 64 && x->kind != PL_ARITH_32)
+        return less_than_full(p, x, y, out);
+    return pl_sign(p, x, y, bits + 1, out);
+}
+
+pl_status pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, unsigned bits,
+                              pl_svec *out) {
+    pl_svec other = {0};
+    pl_status status;
+    PL_TRY(require_64(x));
+    PL_TRY(check_bits(bits));
+    if (bits == 64) {
+        PL_CHECK(status, pl_constant(p, PL_ARITH_64, x->n, c, &other));
+        PL_CHECK(status, less_than_full(p, x, &other, out));
+    } else {
+        PL_CHECK(status, subtract_public(p, x, c, &other));
+        PL_CHECK(status, pl_sign(p, &other, NULL, bits + 1, out));
+    }
+out:
+    pl_svec_done(&other);
+    return status;
+}
+
+pl_cost pl_less_than_cost(size_t n, unsigned bits, const pl_net *net) {
+    if (bits < 64)
+        return pl_cost_sign(n, bits + 1, net);
+    return pl_cost_add(pl_cost_sign(3 * n, 64, net), pl_cost_mul(PL_BIT, n));
+}
+
+pl_status pl_equal(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    return pl_zero(p, x, y, out);
+}
+
+pl_status pl_equal_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_svec *out) {
+    pl_svec difference = {0};
+    PL_TRY(require_64(x));
+    pl_status status = subtract_public(p, x, c, &difference);
+    if (pl_is_ok(status))
+        status = pl_zero(p, &difference, NULL, out);
+    pl_svec_done(&difference);
     return status;
 }
 
@@ -41,35 +108,46 @@ pl_status pl_select(pl_party *p, const pl_svec *bit, const pl_svec *x, pl_svec *
     return pl_wrap(pl_mul(p, bit, x, out), "cannot select");
 }
 
-/* x becomes the larger of x and y: y + (x - y) where it is not negative, that is x - [x < y](x -
- * y).
- */
-static pl_status larger(pl_party *p, pl_svec *x, const pl_svec *y) {
-    pl_svec difference = {0}, is_less = {0};
-    uint64_t *zeros = NULL;
+/* y + b (x - y) */
+pl_status pl_choose(pl_party *p, const pl_svec *bits, const pl_svec *x, const pl_svec *y,
+                    pl_svec *out) {
+    pl_svec b = {0}, difference = {0};
     pl_status status;
-    PL_CHECK(status, pl_alloc(x->n, sizeof *zeros, &zeros));
     PL_CHECK(status, pl_sub(p, x, y, &difference));
-    PL_CHECK(status, pl_less_than_public(p, &difference, zeros, PL_ARITH_64, &is_less));
-    PL_CHECK(status, pl_select(p, &is_less, &difference, &difference));
-    PL_CHECK(status, pl_sub(p, x, &difference, x));
+    PL_CHECK(status, pl_bit_to_arith(p, bits, x->kind, &b));
+    PL_CHECK(status, pl_select(p, &b, &difference, &difference));
+    PL_CHECK(status, pl_add(p, y, &difference, out));
 out:
-    free(zeros);
+    pl_svec_done(&b);
     pl_svec_done(&difference);
+    return status;
+}
+
+pl_cost pl_choose_cost(pl_kind kind, size_t n, const pl_net *net) {
+    return pl_cost_add(pl_cost_bit_to_arith(kind, n, net), pl_cost_mul(kind, n));
+}
+
+/* x becomes the larger (or the smaller) of x and y. */
+static pl_status keep_one(pl_party *p, pl_svec *x, const pl_svec *y, bool largest) {
+    pl_svec is_less = {0};
+    pl_status status;
+    PL_CHECK(status, pl_sign(p, x, y, 64, &is_less));
+    PL_CHECK(status, largest ? pl_choose(p, &is_less, y, x, x) : pl_choose(p, &is_less, x, y, x));
+out:
     pl_svec_done(&is_less);
     return status;
 }
 
 /* One level: the first half of the vectors against the second; an odd one out waits in the middle.
  */
-static pl_status play(pl_party *p, pl_svec *all, size_t n, size_t n_xs) {
+static pl_status play(pl_party *p, pl_svec *all, size_t n, size_t n_xs, bool largest) {
     size_t pairs = n_xs / 2, left = n_xs - pairs;
     pl_svec first = {0}, middle = {0}, second = {0};
     pl_status status;
     PL_CHECK(status, pl_slice(all, 0, pairs * n, &first));
     PL_CHECK(status, pl_slice(all, pairs * n, (left - pairs) * n, &middle));
     PL_CHECK(status, pl_slice(all, left * n, pairs * n, &second));
-    PL_CHECK(status, larger(p, &first, &second));
+    PL_CHECK(status, keep_one(p, &first, &second, largest));
     PL_CHECK(status, pl_concat((const pl_svec *const[]){&first, &middle}, 2, all));
 out:
     pl_svec_done(&first);
@@ -78,29 +156,39 @@ out:
     return status;
 }
 
-pl_status pl_max(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
+static pl_status tournament(pl_party *p, const pl_svec *const *xs, size_t n_xs, bool largest,
+                            pl_svec *out) {
+    if (n_xs == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "the largest or smallest of no vectors");
     for (size_t j = 0; j < n_xs; j++)
         if (xs[j]->kind != PL_ARITH_64 || xs[j]->n != xs[0]->n)
             return pl_fail(PL_INVALID_ARGUMENT,
-                           "the largest of vectors needs elements of ring 2^64 and one length");
-    if (n_xs == 0)
-        return pl_fail(PL_INVALID_ARGUMENT, "the largest of no vectors");
+                           "the largest or smallest of vectors needs elements of "
+                           "ring 2^64 and one length");
     size_t n = xs[0]->n;
     pl_svec all = {0};
     pl_status status = pl_concat(xs, n_xs, &all);
     for (; n_xs > 1 && pl_is_ok(status); n_xs -= n_xs / 2)
-        status = play(p, &all, n, n_xs);
+        status = play(p, &all, n, n_xs, largest);
     if (pl_is_ok(status))
         pl_svec_take(out, &all);
     pl_svec_done(&all);
     return status;
 }
 
-pl_cost pl_max_cost(size_t n, size_t n_xs) {
-    pl_cost cost = {0, 0};
+pl_status pl_max(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
+    return tournament(p, xs, n_xs, true, out);
+}
+
+pl_status pl_min(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
+    return tournament(p, xs, n_xs, false, out);
+}
+
+pl_cost pl_max_cost(size_t n, size_t n_xs, const pl_net *net) {
+    pl_cost cost = {0};
     for (; n_xs > 1; n_xs -= n_xs / 2) {
-        cost = pl_cost_add(cost, pl_cost_less_than_public(PL_ARITH_64, n_xs / 2 * n));
-        cost = pl_cost_add(cost, pl_cost_mul(PL_ARITH_64, n_xs / 2 * n));
+        cost = pl_cost_add(cost, pl_cost_sign(n_xs / 2 * n, 64, net));
+        cost = pl_cost_add(cost, pl_choose_cost(PL_ARITH_64, n_xs / 2 * n, net));
     }
     return cost;
 }

@@ -5,24 +5,42 @@
 #include "protocols/share/cost.h"
 #include "protocols/share/party.h"
 
-/* pl_less_than_public gives 1 where x[i] < c[i] and 0 elsewhere, as signed 64-bit integers.
- * Shape:   x PL_ARITH_64 [n], c [n] -> out [n] of out_kind (PL_BOOL_64: bit 0 of each word, the
- * others 0); out may alias x. Requires |x[i] - c[i]| < 2^63 as integers; outside of it the result
- * is wrong, and nobody can notice. Cost:    pl_cost_less_than_public: 8 rounds, and 2 more for an
- * arithmetic out_kind. Secret:  x, out. Public: n, c. */
-PL_STATUS pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_kind out_kind,
+/* pl_less_than gives 1 where x[i] < y[i], as signed integers; pl_less_than_public the same for a
+ * public y.
+ * Shape:   x, y PL_ARITH_64 [n] (c [n]) -> out PL_BIT [n]; out may be an input. bits: 1 to 64, the
+ * width that all values have; fewer are cheaper. Up to 63 the sign of x - y is looked at; with 64
+ * it may have wrapped, and the signs of x and y are looked at too, which costs three times as much.
+ * A value outside of its width makes its result wrong, and nobody can notice.
+ * Cost:    pl_less_than_cost. Secret: x, y, out. Public: n, c, bits. */
+PL_STATUS pl_less_than(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
+                       pl_svec *out);
+PL_STATUS pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, unsigned bits,
                               pl_svec *out);
+pl_cost pl_less_than_cost(size_t n, unsigned bits, const pl_net *net);
+
+/* pl_equal gives 1 where x[i] = y[i]; pl_equal_public for a public y.
+ * Shape:   as above, any values. Cost: pl_cost_zero. */
+PL_STATUS pl_equal(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
+PL_STATUS pl_equal_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_svec *out);
 
 /* pl_select gives x where the bit is 1 and 0 where it is 0.
  * Shape:   bit, x, out [n], of one arithmetic kind; bit holds 0 or 1. Cost: pl_cost_mul. Secret:
  * all but n. */
 PL_STATUS pl_select(pl_party *p, const pl_svec *bit, const pl_svec *x, pl_svec *out);
 
-/* pl_max gives the largest of n_xs >= 1 vectors, element by element, as signed 64-bit integers: a
- * tournament, all pairs of a level in the same rounds.
+/* pl_choose gives x where the bit is 1 and y where it is 0.
+ * Shape:   bits PL_BIT [n]; x, y, out [n] of one arithmetic kind; out may be an input.
+ * Cost:    pl_choose_cost. Secret: all but n. */
+PL_STATUS pl_choose(pl_party *p, const pl_svec *bits, const pl_svec *x, const pl_svec *y,
+                    pl_svec *out);
+pl_cost pl_choose_cost(pl_kind kind, size_t n, const pl_net *net);
+
+/* pl_max gives the largest of n_xs >= 1 vectors, element by element, as signed integers: a
+ * tournament, all pairs of a level in the same rounds. pl_min the smallest.
  * Shape:   xs[j] PL_ARITH_64 [n] -> out [n]; out may be one of xs. Requires |xs[a][i] - xs[b][i]| <
  * 2^63 as integers. Cost: pl_max_cost. Secret: xs, out. Public: n, n_xs. */
 PL_STATUS pl_max(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out);
-pl_cost pl_max_cost(size_t n, size_t n_xs);
+PL_STATUS pl_min(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out);
+pl_cost pl_max_cost(size_t n, size_t n_xs, const pl_net *net);
 
 #endif

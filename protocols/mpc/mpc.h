@@ -3,7 +3,6 @@
 #define PL_MPC_MPC_H
 
 #include "protocols/mpc/compare.h"
-#include "protocols/mpc/convert.h"
 #include "protocols/share/cost.h"
 #include "protocols/share/party.h"
 

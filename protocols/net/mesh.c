@@ -15,7 +15,8 @@ typedef struct segment {
 typedef struct queue {
     segment *items;
     size_t head, n, cap;
-    size_t bytes; /* left in all of them */
+    size_t bytes;  /* left in all of them */
+    uint64_t done; /* since the beginning */
 } queue;
 
 struct pl_mesh {
@@ -24,7 +25,7 @@ struct pl_mesh {
     void *ctx;
     queue *send, *recv; /* [n_parties] */
     uint8_t *want;      /* [n_parties] */
-    bool expects;       /* a receive was queued since the last finish: the next one is a round */
+    uint64_t due;       /* the round that the last receive belongs to */
     pl_counters counters;
     pl_status failure; /* what every later call returns */
 };
@@ -63,6 +64,7 @@ static void queue_advance(queue *q, size_t len) {
     first->data += len;
     first->len -= len;
     q->bytes -= len;
+    q->done += len;
     if (first->len == 0) {
         q->head++;
         q->n--;
@@ -133,7 +135,6 @@ static void drop_queues(pl_mesh *mesh) {
         queue_clear(&mesh->send[peer]);
         queue_clear(&mesh->recv[peer]);
     }
-    mesh->expects = false;
 }
 
 void pl_mesh_abort(pl_mesh *mesh, pl_status cause) {
@@ -178,8 +179,22 @@ pl_status pl_mesh_recv(pl_mesh *mesh, size_t peer, void *data, size_t len) {
     PL_TRY(check_peer(mesh, peer));
     if (len == 0)
         return PL_OK;
-    mesh->expects = true;
+    mesh->due = mesh->counters.rounds + 1;
     return settle(mesh, queue_push(&mesh->recv[peer], data, len));
+}
+
+static pl_mark mark_of(const pl_mesh *mesh, const queue *q, size_t peer) {
+    return (pl_mark){peer, q->done + q->bytes, mesh->counters.rounds + 1};
+}
+
+pl_mark pl_mesh_mark_sent(const pl_mesh *mesh, size_t peer) {
+    PL_ASSERT(peer < mesh->n_parties);
+    return mark_of(mesh, &mesh->send[peer], peer);
+}
+
+pl_mark pl_mesh_mark_received(const pl_mesh *mesh, size_t peer) {
+    PL_ASSERT(peer < mesh->n_parties);
+    return mark_of(mesh, &mesh->recv[peer], peer);
 }
 
 /* ---- moving ---- */
@@ -249,13 +264,23 @@ static bool wants_anything(pl_mesh *mesh) {
     return any;
 }
 
+static uint64_t moved(const pl_mesh *mesh) {
+    return mesh->counters.bytes_sent + mesh->counters.bytes_received;
+}
+
+/* Moves what can be moved; when that is nothing, waits until it may be something. */
+static pl_status move_or_wait(pl_mesh *mesh) {
+    uint64_t before = moved(mesh);
+    PL_TRY(move_all(mesh));
+    if (moved(mesh) == before && wants_anything(mesh))
+        return mesh->transport.wait(mesh->ctx, mesh->want);
+    return PL_OK;
+}
+
 static pl_status drain(pl_mesh *mesh, size_t peer, size_t backlog) {
     PL_TRY(move_all(mesh));
-    while (mesh->send[peer].bytes > backlog) {
-        if (wants_anything(mesh))
-            PL_TRY(mesh->transport.wait(mesh->ctx, mesh->want));
-        PL_TRY(move_all(mesh));
-    }
+    while (mesh->send[peer].bytes > backlog)
+        PL_TRY(move_or_wait(mesh));
     return PL_OK;
 }
 
@@ -264,21 +289,38 @@ pl_status pl_mesh_drain(pl_mesh *mesh, size_t peer, size_t backlog) {
     return settle(mesh, drain(mesh, peer, backlog));
 }
 
+static pl_status wait_until(pl_mesh *mesh, const queue *q, uint64_t bytes) {
+    PL_ASSERT(bytes <= q->done + q->bytes);
+    while (q->done < bytes)
+        PL_TRY(move_or_wait(mesh));
+    return PL_OK;
+}
+
+pl_status pl_mesh_wait_sent(pl_mesh *mesh, pl_mark mark) {
+    PL_TRY(check_peer(mesh, mark.peer));
+    return settle(mesh, wait_until(mesh, &mesh->send[mark.peer], mark.bytes));
+}
+
+pl_status pl_mesh_wait_received(pl_mesh *mesh, pl_mark mark) {
+    PL_TRY(check_peer(mesh, mark.peer));
+    PL_TRY(settle(mesh, wait_until(mesh, &mesh->recv[mark.peer], mark.bytes)));
+    if (mesh->counters.rounds < mark.round)
+        mesh->counters.rounds = mark.round;
+    return PL_OK;
+}
+
 static pl_status finish(pl_mesh *mesh) {
     PL_TRY(move_all(mesh));
-    while (wants_anything(mesh)) {
-        PL_TRY(mesh->transport.wait(mesh->ctx, mesh->want));
-        PL_TRY(move_all(mesh));
-    }
+    while (wants_anything(mesh))
+        PL_TRY(move_or_wait(mesh));
     return PL_OK;
 }
 
 pl_status pl_mesh_finish(pl_mesh *mesh) {
     PL_TRY(check_alive(mesh));
     PL_TRY(settle(mesh, finish(mesh)));
-    if (mesh->expects)
-        mesh->counters.rounds++;
-    mesh->expects = false;
+    if (mesh->counters.rounds < mesh->due)
+        mesh->counters.rounds = mesh->due;
     return PL_OK;
 }
 

@@ -6,7 +6,9 @@
  * pl_mesh_finish drives both directions of all peers at once: blocking send then receive would
  * deadlock. After any failure the mesh is dead: every later call returns it again.
  *
- * A round is counted each time finish has to wait for bytes that depend on a peer: see counters. */
+ * Rounds are counted as the longest chain of waits: bytes that were asked for after r rounds belong
+ * to round r + 1, and waiting for them makes r + 1 rounds of it. So blocks in flight share rounds.
+ */
 #ifndef PL_NET_MESH_H
 #define PL_NET_MESH_H
 
@@ -17,7 +19,7 @@ typedef struct pl_mesh pl_mesh;
 typedef struct pl_counters {
     uint64_t bytes_sent;     /* payload, over all peers */
     uint64_t bytes_received; /* payload, over all peers */
-    uint64_t rounds;         /* calls of pl_mesh_finish that received something */
+    uint64_t rounds;         /* waits for a peer that depend on each other */
 } pl_counters;
 
 size_t pl_mesh_rank(const pl_mesh *mesh);
@@ -37,6 +39,17 @@ PL_STATUS pl_mesh_pump(pl_mesh *mesh);
 /* pl_mesh_drain blocks until at most backlog bytes wait to be sent to peer (bounds a pipeline's
  * memory). */
 PL_STATUS pl_mesh_drain(pl_mesh *mesh, size_t peer, size_t backlog);
+
+/* Marks: everything queued so far, of one direction of one peer. wait blocks until it is through:
+ * sent bytes may be written over, received ones read. Errors as of pl_mesh_finish. */
+typedef struct pl_mark {
+    size_t peer;
+    uint64_t bytes, round;
+} pl_mark;
+pl_mark pl_mesh_mark_sent(const pl_mesh *mesh, size_t peer);
+pl_mark pl_mesh_mark_received(const pl_mesh *mesh, size_t peer);
+PL_STATUS pl_mesh_wait_sent(pl_mesh *mesh, pl_mark mark);
+PL_STATUS pl_mesh_wait_received(pl_mesh *mesh, pl_mark mark);
 
 /* pl_mesh_finish blocks until everything queued has been sent and received.
  * Errors: PEER_LOST, TIMEOUT (the mesh's deadline), PROTOCOL. */

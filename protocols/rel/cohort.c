@@ -65,20 +65,10 @@ static pl_status compare_all(pl_party *p, const pl_cohort_params *c, pl_svec *le
         bounds[i] = c->k;
         bounds[half + i] = 1;
     }
-    PL_CHECK(status, pl_less_than_public(p, &all, bounds, PL_BOOL_64, less));
+    PL_CHECK(status, pl_less_than_public(p, &all, bounds, 63, less));
 out:
     pl_svec_done(&all);
     free(bounds);
-    return status;
-}
-
-static pl_status invert(pl_party *p, pl_svec *bits) {
-    uint64_t *ones;
-    PL_TRY(pl_alloc(bits->n, sizeof *ones, &ones));
-    for (size_t i = 0; i < bits->n; i++)
-        ones[i] = 1;
-    pl_status status = pl_add_public(p, bits, ones, bits);
-    free(ones);
     return status;
 }
 
@@ -95,7 +85,7 @@ static pl_status clauses(pl_party *p, const pl_cohort_params *c, pl_svec *good) 
     PL_CHECK(status, pl_xor(p, &below_k, &is_zero, &bad));
     PL_CHECK(status, pl_slice(&is_zero, 0, c->n_cells, &is_empty));
     PL_CHECK(status, pl_concat((const pl_svec *const[]){&bad, &is_empty}, 2, good));
-    PL_CHECK(status, invert(p, good));
+    PL_CHECK(status, pl_not(p, good, good));
 out:
     pl_svec_done(&less);
     pl_svec_done(&below_k);
@@ -137,10 +127,10 @@ out:
     return status;
 }
 
-pl_cost pl_cohort_cost(size_t n_counts, size_t n_owners, size_t n_cells) {
+pl_cost pl_cohort_cost(size_t n_counts, size_t n_owners, size_t n_cells, const pl_net *net) {
     size_t n = n_counts * (n_owners + 1);
-    pl_cost cost = pl_cost_less_than_public(PL_BOOL_64, 2 * n * n_cells);
+    pl_cost cost = pl_less_than_cost(2 * n * n_cells, 63, net);
     for (n++; n > 1; n -= n / 2)
-        cost = pl_cost_add(cost, pl_cost_mul(PL_BOOL_64, n / 2 * n_cells));
+        cost = pl_cost_add(cost, pl_cost_mul(PL_BIT, n / 2 * n_cells));
     return cost;
 }

@@ -18,13 +18,13 @@ typedef struct pl_cohort_params {
 } pl_cohort_params;
 
 /* pl_cohort_ok gives one bit per cell: 1 where the cell is fit.
- * Shape:   out PL_BOOL_64 [n_cells], bit 0 of each word, the others 0; at compute parties.
+ * Shape:   out PL_BIT [n_cells]; at compute parties.
  * Cost:    pl_cohort_cost: one comparison of 2 * n_counts * (n_owners + 1) * n_cells elements and a
  * tree of ANDs. Secret:  counts, out. Public: the shape and k. Requires every count in [0, 2^62).
  * Collective among compute parties. Errors:  INVALID_ARGUMENT (k, shapes), those of
  * pl_less_than_public. */
 PL_STATUS pl_cohort_ok(pl_party *p, const pl_cohort_params *params, pl_svec *out);
 
-pl_cost pl_cohort_cost(size_t n_counts, size_t n_owners, size_t n_cells);
+pl_cost pl_cohort_cost(size_t n_counts, size_t n_owners, size_t n_cells, const pl_net *net);
 
 #endif

@@ -1,26 +1,46 @@
-/* Cost: what operations of the scheme rep3 send, before they run. Equal to the mesh's counters
- * (tested). plain costs less. */
+/* Cost: what operations of the scheme rep3 send, before they run: rounds, and bytes by each compute
+ * party. Equal to the mesh's counters (tested, for every operation). plain costs less.
+ *
+ * Operations that choose between few bytes and few rounds choose by the net. */
 #ifndef PL_SHARE_COST_H
 #define PL_SHARE_COST_H
 
-#include "protocols/ring/ring.h"
+#include "protocols/share/party.h"
 
 typedef struct pl_cost {
     uint64_t rounds;
-    uint64_t bytes_sent_max; /* by the compute party that sends most; of a sum: an upper bound */
+    uint64_t bytes_sent[3]; /* by index among the compute parties */
 } pl_cost;
 
 pl_cost pl_cost_add(pl_cost a, pl_cost b); /* one after the other */
+pl_cost pl_cost_times(pl_cost a, uint64_t n);
+uint64_t pl_cost_bytes_max(pl_cost cost); /* by the party that sends most */
+
+/* pl_cost_seconds is what the network takes at least: rounds and bytes, one after the other. */
+double pl_cost_seconds(pl_cost cost, const pl_net *net);
 
 pl_cost pl_cost_setup(void);
-/* An owner inside the compute set sends n elements; one outside sends n to one compute party, which
- * forwards them. */
-pl_cost pl_cost_input(pl_kind kind, size_t n, bool owner_computes);
+/* An owner inside the compute set (its index, or PL_COST_OUTSIDE) sends n elements to the party
+ * after it; one outside sends n to party 1, which forwards them. */
+#define PL_COST_OUTSIDE SIZE_MAX
+pl_cost pl_cost_input(pl_kind kind, size_t n, size_t owner_index);
 pl_cost pl_cost_mul(pl_kind kind, size_t n);
-pl_cost pl_cost_a2b(size_t n);
-pl_cost pl_cost_bit_to_arith(pl_kind kind, size_t n);
-pl_cost pl_cost_less_than_public(pl_kind out_kind, size_t n);
-pl_cost pl_cost_open(pl_kind kind, size_t n, size_t n_recipients_inside,
-                     size_t n_recipients_outside);
+pl_cost pl_cost_mul_fixed(size_t n, unsigned frac_bits, const pl_net *net);
+pl_cost pl_cost_matmul(const pl_matmul_shape *shape, const pl_net *net);
+pl_cost pl_cost_sign(size_t n, unsigned bits, const pl_net *net);
+pl_cost pl_cost_zero(size_t n, const pl_net *net);
+pl_cost pl_cost_words(size_t n, unsigned bits, const pl_net *net);
+pl_cost pl_cost_bit_to_arith(pl_kind kind, size_t n, const pl_net *net);
+pl_cost pl_cost_less_rows(size_t n, unsigned bits, const pl_net *net);
+pl_cost pl_cost_shuffle(const pl_kind *kinds, size_t n_columns, size_t n);
+/* Recipients inside the compute set are a mask of indices. */
+pl_cost pl_cost_open(pl_kind kind, size_t n, unsigned inside, size_t n_outside);
+
+/* pl_cost_form says in words how n numbers of `bits` bits are compared on this net, and why: "8
+ * rounds (parallel prefix), 25.1 bytes an element; ...". */
+typedef struct pl_cost_form_text {
+    char text[200];
+} pl_cost_form_text;
+pl_cost_form_text pl_cost_form(size_t n, unsigned bits, const pl_net *net);
 
 #endif

@@ -2,6 +2,9 @@
 
 #include "protocols/share/scheme.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static pl_status require_like(const pl_svec *x, const pl_svec *y, const char *what) {
     if (pl_svec_is_like(x, y))
         return PL_OK;
@@ -10,10 +13,10 @@ static pl_status require_like(const pl_svec *x, const pl_svec *y, const char *wh
 }
 
 static pl_status require_bool(const pl_svec *x, const char *what) {
-    if (x->kind == PL_BOOL_64)
+    if (pl_kind_is_bool(x->kind))
         return PL_OK;
-    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s: it takes 64-bit words", what,
-                   pl_kind_name(x->kind));
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s: it takes bits or 64-bit words",
+                   what, pl_kind_name(x->kind));
 }
 
 /* Checks the party and x, and makes a result of x's shape. */
@@ -69,6 +72,18 @@ pl_status pl_add_public(pl_party *p, const pl_svec *x, const void *constants, pl
     return PL_OK;
 }
 
+pl_status pl_not(pl_party *p, const pl_svec *x, pl_svec *out) {
+    PL_TRY(require_bool(x, "invert"));
+    uint64_t *ones;
+    size_t n_words = pl_kind_units(x->kind, x->n);
+    PL_TRY(pl_alloc(n_words, sizeof *ones, &ones));
+    if (n_words != 0)
+        memset(ones, 0xff, n_words * sizeof *ones);
+    pl_status status = pl_add_public(p, x, ones, out);
+    free(ones);
+    return status;
+}
+
 pl_status pl_mul_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out) {
     pl_svec result;
     PL_TRY(begin(p, x, &result));
@@ -117,7 +132,9 @@ typedef void (*shift_kernel)(uint64_t *, const uint64_t *, unsigned, size_t);
 
 static pl_status shift(pl_party *p, const pl_svec *x, unsigned distance, shift_kernel kernel,
                        pl_svec *out) {
-    PL_TRY(require_bool(x, "shift"));
+    if (x->kind != PL_BOOL_64)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot shift elements of %s: it takes 64-bit words",
+                       pl_kind_name(x->kind));
     if (distance > 63)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot shift 64-bit words by %u", distance);
     pl_svec result;

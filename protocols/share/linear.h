@@ -1,6 +1,6 @@
 /* Linear operations on secret vectors: local at every compute party, nothing is sent.
  *
- * They work in the ring of the kind: for PL_BOOL_64 addition and subtraction are XOR,
+ * They work in the ring of the kind: for bits and words addition and subtraction are XOR,
  * multiplication is AND. Shape:   all vectors of one kind and length n; constants: n elements of
  * the kind, naturally aligned. Secret:  x, y, out. Public: n, constants. Errors:  INVALID_ARGUMENT
  * (shapes differ, this party does not compute), LIMIT. Collective: compute parties only. */
@@ -15,7 +15,8 @@ PL_STATUS pl_add(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 PL_STATUS pl_sub(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 PL_STATUS pl_neg(pl_party *p, const pl_svec *x, pl_svec *out);
 PL_STATUS pl_xor(pl_party *p, const pl_svec *x, const pl_svec *y,
-                 pl_svec *out); /* PL_BOOL_64 only */
+                 pl_svec *out);                                /* bits and words only */
+PL_STATUS pl_not(pl_party *p, const pl_svec *x, pl_svec *out); /* bits and words only */
 
 PL_STATUS pl_add_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out);
 PL_STATUS pl_mul_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out);

@@ -4,7 +4,6 @@
 #include "protocols/net/abort.h"
 #include "protocols/share/digest.h"
 #include "protocols/share/scheme.h"
-#include "protocols/share/split.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +53,7 @@ pl_status pl_party_new(const pl_party_params *params, pl_party **out) {
     p->rank = pl_mesh_rank(params->mesh);
     p->n_parties = pl_mesh_n_parties(params->mesh);
     p->n_compute = params->n_compute;
+    p->net = params->net.bytes_per_second > 0 ? params->net : PL_NET_DEFAULT;
     memcpy(p->compute, params->compute, params->n_compute * sizeof p->compute[0]);
     p->index = pl_party_index_of(p, p->rank);
     pl_status status = start_own_stream(p, params->seed);
@@ -97,6 +97,10 @@ pl_mesh *pl_party_mesh(const pl_party *p) {
 
 const pl_scheme *pl_party_scheme(const pl_party *p) {
     return p->scheme;
+}
+
+pl_net pl_party_net(const pl_party *p) {
+    return p->net;
 }
 
 size_t pl_party_index_of(const pl_party *p, size_t rank) {
@@ -161,22 +165,38 @@ pl_status pl_input(pl_party *p, size_t owner_rank, pl_kind kind, size_t n, const
     return pl_party_settle(p, pl_wrap(status, "cannot take the input of rank %zu", owner_rank));
 }
 
-static pl_status check_factors(const pl_party *p, const pl_svec *x, const pl_svec *y) {
+static pl_status check_sharing(const pl_party *p, const pl_svec *x) {
     PL_TRY(pl_party_require_compute(p));
     if (x->n_components != p->scheme->n_components)
         return pl_fail(PL_INVALID_ARGUMENT, "the vector is not a sharing of scheme %s",
                        p->scheme->name);
+    return PL_OK;
+}
+
+static pl_status check_factors(const pl_party *p, const pl_svec *x, const pl_svec *y) {
+    PL_TRY(check_sharing(p, x));
     if (!pl_svec_is_like(x, y))
         return pl_fail(PL_INVALID_ARGUMENT, "cannot multiply %zu elements of %s by %zu of %s", x->n,
                        pl_kind_name(x->kind), y->n, pl_kind_name(y->kind));
     return PL_OK;
 }
 
+static pl_status check_kind(const pl_svec *x, pl_kind kind, const char *what) {
+    if (x->kind == kind)
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s: it takes %s", what,
+                   pl_kind_name(x->kind), pl_kind_name(kind));
+}
+
+static pl_status lacks(const pl_party *p, const char *what) {
+    return pl_fail(PL_UNSUPPORTED, "scheme %s cannot %s", p->scheme->name, what);
+}
+
 pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     PL_TRY(check_factors(p, x, y));
     /* Fresh memory costs as much as the multiplication: a live result of the right shape is written
-     * over. */
-    if (out != x && out != y && pl_svec_is_like(out, x))
+     * over, and a factor that is the result too. */
+    if (pl_svec_is_like(out, x))
         return pl_party_settle(p, p->scheme->mul(p, x, y, out));
     pl_svec result;
     pl_status status = pl_svec_init(&result, x->kind, x->n, x->n_components);
@@ -184,47 +204,165 @@ pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) 
         status = p->scheme->mul(p, x, y, &result);
     if (pl_is_ok(status))
         pl_svec_take(out, &result);
+    status = pl_party_settle(p, status); /* the mesh lets go of the buffers */
     pl_svec_done(&result);
-    return pl_party_settle(p, status);
+    return status;
 }
 
 pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    if (x->kind != PL_BOOL_64)
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot and elements of %s: it takes 64-bit words",
+    if (!pl_kind_is_bool(x->kind))
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "cannot and elements of %s: it takes bits or 64-bit words",
                        pl_kind_name(x->kind));
     return pl_mul(p, x, y, out);
 }
 
-/* Both splits: make two vectors, let the scheme fill them. */
-static pl_status split(pl_party *p, const pl_svec *x, pl_kind kind,
-                       pl_status (*fill)(pl_party *, const pl_svec *, pl_svec *, pl_svec *),
-                       pl_svec *u, pl_svec *v) {
-    pl_svec first = {0}, second = {0};
-    pl_status status;
-    PL_CHECK(status, pl_svec_init(&first, kind, x->n, x->n_components));
-    PL_CHECK(status, pl_svec_init(&second, kind, x->n, x->n_components));
-    PL_CHECK(status, fill(p, x, &first, &second));
-    pl_svec_take(u, &first);
-    pl_svec_take(v, &second);
-out:
-    pl_svec_done(&first);
-    pl_svec_done(&second);
-    return pl_party_settle(p, status);
+/* What all operations with a result of their own do around the scheme's part. */
+#define WITH_RESULT(kind, n, call)                                                                 \
+    do {                                                                                           \
+        pl_svec result = {0};                                                                      \
+        pl_status status = pl_svec_init(&result, (kind), (n), p->scheme->n_components);            \
+        if (pl_is_ok(status))                                                                      \
+            status = (call);                                                                       \
+        status = pl_party_settle(p, status);                                                       \
+        if (pl_is_ok(status))                                                                      \
+            pl_svec_take(out, &result);                                                            \
+        pl_svec_done(&result);                                                                     \
+        return status;                                                                             \
+    } while (0)
+
+static pl_status check_frac_bits(unsigned frac_bits) {
+    if (frac_bits >= 1 && frac_bits <= 32)
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot truncate by %u bits: 1 to 32 are possible",
+                   frac_bits);
 }
 
-pl_status pl_split_sum(pl_party *p, const pl_svec *x, pl_svec *u, pl_svec *v) {
-    PL_TRY(check_factors(p, x, x));
-    if (x->kind != PL_ARITH_64)
+pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                       pl_svec *out) {
+    PL_TRY(check_factors(p, x, y));
+    PL_TRY(check_kind(x, PL_ARITH_64, "multiply fixed-point"));
+    PL_TRY(check_frac_bits(frac_bits));
+    if (p->scheme->mul_fixed == NULL)
+        return lacks(p, "multiply fixed-point numbers");
+    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->mul_fixed(p, x, y, frac_bits, &result));
+}
+
+pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
+    PL_TRY(check_sharing(p, x));
+    PL_TRY(check_kind(x, PL_ARITH_64, "truncate"));
+    PL_TRY(check_frac_bits(frac_bits));
+    if (p->scheme->truncate == NULL)
+        return lacks(p, "truncate");
+    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->truncate(p, x, frac_bits, &result));
+}
+
+pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,
+                    pl_svec *out) {
+    const size_t max = (size_t)1 << 31;
+    PL_TRY(check_sharing(p, x));
+    PL_TRY(check_sharing(p, y));
+    PL_TRY(check_kind(x, PL_ARITH_64, "multiply matrices with"));
+    PL_TRY(check_kind(y, PL_ARITH_64, "multiply matrices with"));
+    if (shape->m > max || shape->k > max || shape->n > max || x->n != shape->m * shape->k ||
+        y->n != shape->k * shape->n)
         return pl_fail(PL_INVALID_ARGUMENT,
-                       "cannot split elements of %s into bits: it takes ring 2^64",
-                       pl_kind_name(x->kind));
-    return split(p, x, PL_BOOL_64, p->scheme->split_sum, u, v);
+                       "%zu and %zu elements are not matrices of %zu x %zu and %zu x %zu", x->n,
+                       y->n, shape->m, shape->k, shape->k, shape->n);
+    if (shape->frac_bits != 0)
+        PL_TRY(check_frac_bits(shape->frac_bits));
+    if (p->scheme->matmul == NULL)
+        return lacks(p, "multiply matrices");
+    WITH_RESULT(PL_ARITH_64, shape->m * shape->n, p->scheme->matmul(p, x, y, shape, &result));
 }
 
-pl_status pl_split_xor(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *u, pl_svec *v) {
-    PL_TRY(check_factors(p, bits, bits));
-    if (bits->kind != PL_BOOL_64 || (kind != PL_ARITH_64 && kind != PL_ARITH_128))
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot turn bits of %s into %s",
+static pl_status check_compared(const pl_party *p, const pl_svec *x, const pl_svec *y) {
+    PL_TRY(check_sharing(p, x));
+    if (y != NULL && !pl_svec_is_like(x, y))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare %zu elements of %s with %zu of %s",
+                       x->n, pl_kind_name(x->kind), y->n, pl_kind_name(y->kind));
+    return PL_OK;
+}
+
+pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out) {
+    PL_TRY(check_compared(p, x, y));
+    if (x->kind != PL_ARITH_32)
+        PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
+    if (bits < 1 || bits > (x->kind == PL_ARITH_32 ? 32u : 64u))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s with %u bits",
+                       pl_kind_name(x->kind), bits);
+    if (p->scheme->sign == NULL)
+        return lacks(p, "compare");
+    WITH_RESULT(PL_BIT, x->n, p->scheme->sign(p, x, y, bits, &result));
+}
+
+pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    PL_TRY(check_compared(p, x, y));
+    PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
+    if (p->scheme->zero == NULL)
+        return lacks(p, "compare");
+    WITH_RESULT(PL_BIT, x->n, p->scheme->zero(p, x, y, &result));
+}
+
+pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
+    PL_TRY(check_sharing(p, x));
+    PL_TRY(check_kind(x, PL_ARITH_64, "take the bits of"));
+    if (bits < 1 || bits > 64)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot take %u bits of 64", bits);
+    if (p->scheme->words == NULL)
+        return lacks(p, "take numbers apart");
+    WITH_RESULT(PL_BOOL_64, x->n, p->scheme->words(p, x, bits, &result));
+}
+
+pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out) {
+    PL_TRY(check_sharing(p, bits));
+    if (bits->kind != PL_BIT || !pl_kind_is_valid(kind) || pl_kind_is_bool(kind))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot turn elements of %s into %s: it turns bits",
                        pl_kind_name(bits->kind), pl_kind_name(kind));
-    return split(p, bits, kind, p->scheme->split_xor, u, v);
+    if (p->scheme->bit_to_arith == NULL)
+        return lacks(p, "turn bits into numbers");
+    WITH_RESULT(kind, bits->n, p->scheme->bit_to_arith(p, bits, kind, &result));
+}
+
+static pl_status check_rows(const pl_party *p, const pl_row_pairs *pairs) {
+    if (pairs->n_columns < 1 || pairs->n_columns > PL_ROW_COLUMNS_MAX ||
+        pairs->bits <= 64 * (pairs->n_columns - 1) || pairs->bits > 64 * pairs->n_columns)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows of %zu columns and %u bits",
+                       pairs->n_columns, pairs->bits);
+    for (size_t c = 0; c < pairs->n_columns; c++) {
+        PL_TRY(check_sharing(p, pairs->columns[c]));
+        PL_TRY(check_kind(pairs->columns[c], PL_BOOL_64, "compare rows of"));
+        if (pairs->columns[c]->n != pairs->columns[0]->n)
+            return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows: columns differ in length");
+    }
+    for (size_t i = 0; i < pairs->n; i++) {
+        if (pairs->left[i] >= pairs->columns[0]->n || pairs->right[i] >= pairs->columns[0]->n)
+            return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows %u and %u of %zu",
+                           (unsigned)pairs->left[i], (unsigned)pairs->right[i],
+                           pairs->columns[0]->n);
+    }
+    return PL_OK;
+}
+
+pl_status pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out) {
+    PL_TRY(check_rows(p, pairs));
+    if (p->scheme->less_rows == NULL)
+        return lacks(p, "compare rows");
+    WITH_RESULT(PL_BIT, pairs->n, p->scheme->less_rows(p, pairs, &result));
+}
+
+pl_status pl_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns) {
+    if (n_columns == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot shuffle a table without columns");
+    for (size_t c = 0; c < n_columns; c++) {
+        PL_TRY(check_sharing(p, columns[c]));
+        if (columns[c]->kind == PL_BIT)
+            return pl_fail(PL_INVALID_ARGUMENT, "cannot shuffle packed bits: widen them to words");
+        if (columns[c]->n != columns[0]->n || columns[c]->n > UINT32_MAX)
+            return pl_fail(PL_INVALID_ARGUMENT,
+                           "cannot shuffle: columns differ in length, or are too long");
+    }
+    if (p->scheme->shuffle == NULL)
+        return lacks(p, "shuffle");
+    return pl_party_settle(p, p->scheme->shuffle(p, columns, n_columns));
 }

@@ -21,12 +21,20 @@ typedef struct pl_scheme pl_scheme; /* scheme.h */
 
 #define PL_PARTIES_MAX 64 /* recipients are a mask of ranks */
 
+/* What the links between compute parties are like: with it operations choose between few bytes and
+ * few rounds. Public, and the same at all parties, since the choice is part of the protocol. */
+typedef struct pl_net {
+    double round_trip_us, bytes_per_second;
+} pl_net;
+#define PL_NET_DEFAULT ((pl_net){60, 5e8}) /* three processes of one machine */
+
 typedef struct pl_party_params {
     pl_mesh *mesh;         /* borrowed until pl_party_free */
     const char *scheme;    /* "rep3" or "plain" */
     const size_t *compute; /* ranks of the compute parties, distinct, in the order that all parties
                               agree on */
     size_t n_compute;      /* rep3: 3, plain: 1 */
+    pl_net net;            /* {0}: PL_NET_DEFAULT */
     uint8_t seed[32];      /* fresh entropy of this party, used for nothing else */
 } pl_party_params;
 
@@ -41,6 +49,7 @@ size_t pl_party_rank(const pl_party *p);
 size_t pl_party_n_parties(const pl_party *p);
 pl_mesh *pl_party_mesh(const pl_party *p);
 const pl_scheme *pl_party_scheme(const pl_party *p);
+pl_net pl_party_net(const pl_party *p);
 
 /* pl_input shares the owner's vector among the compute parties.
  * Shape:   values: n elements of kind at the owner, NULL elsewhere. out [n] at compute parties;
@@ -50,13 +59,70 @@ const pl_scheme *pl_party_scheme(const pl_party *p);
 PL_STATUS pl_input(pl_party *p, size_t owner_rank, pl_kind kind, size_t n, const void *values,
                    pl_svec *out);
 
-/* pl_mul multiplies element by element in the ring of the kind (PL_BOOL_64: AND).
- * Shape:   x, y, out [n], of one kind; out may alias x or y. A live out of the same shape that is
- * neither is reused. Cost:    pl_cost_mul: 1 round, one element sent per element and party. Secret:
- * x, y, out. Public: n. */
+/* pl_mul multiplies element by element in the ring of the kind (bits and words: AND).
+ * Shape:   x, y, out [n], of one kind; out may be x or y, which saves memory: the product is
+ * written over it as it is made. A live out of the same shape that is neither is reused. Cost:
+ * pl_cost_mul: 1 round, one element sent per element and party. Secret: x, y, out. Public:  n.
+ * Source: Araki et al. 2016, section 2.2. */
 PL_STATUS pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 PL_STATUS pl_and(pl_party *p, const pl_svec *x, const pl_svec *y,
-                 pl_svec *out); /* PL_BOOL_64 only */
+                 pl_svec *out); /* bits and words only */
+
+/* pl_mul_fixed multiplies fixed-point numbers with frac_bits binary places: floor(x y /
+ * 2^frac_bits), exactly. pl_truncate: floor(x / 2^frac_bits). Shape:   x, y, out PL_ARITH_64 [n];
+ * out may be an input; frac_bits 1 to 32. Requires |x y| < 2^62
+ * (|x| < 2^62) as integers; outside of it the result is wrong, and nobody can notice.
+ * Cost:    pl_cost_mul_fixed: 20.7 bytes an element and frac_bits + 4 rounds at 20 bits. Secret: x,
+ * y, out. Public: n, frac_bits. */
+PL_STATUS pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                       pl_svec *out);
+PL_STATUS pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out);
+
+/* pl_matmul is the matrix product out = x y, rows one after the other; frac_bits 0: no truncation,
+ * else every sum of products is truncated as in pl_mul_fixed (once, so it is exact).
+ * Shape:   x PL_ARITH_64 [m k], y [k n], out [m n]. Requires |sums| < 2^62 when truncated.
+ * Cost:    that of pl_mul or pl_mul_fixed for m n elements: the inner length is free.
+ * Secret:  x, y, out. Public: the shape. */
+typedef struct pl_matmul_shape {
+    size_t m, k, n;
+    unsigned frac_bits;
+} pl_matmul_shape;
+PL_STATUS pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,
+                    pl_svec *out);
+
+/* Conversions and comparisons, as the scheme has them. mpc/ makes nicer ones of these.
+ *
+ * pl_sign: the sign of x - y (y NULL: of x), a bit per element. The values are signed integers of
+ * `bits` bits, 1 to 64 (1 to 32), and so is x - y, or it is wrong. Shape: PL_ARITH_64 or _32 [n] ->
+ * PL_BIT [n]. pl_zero: whether x = y (y NULL: 0), in the whole ring. PL_ARITH_64 [n] -> PL_BIT [n].
+ * pl_words: the low `bits` bits of x as words. PL_ARITH_64 [n] -> PL_BOOL_64 [n].
+ * pl_bit_to_arith: 0 or 1 in the ring of kind. PL_BIT [n] -> kind [n].
+ * Cost: pl_cost_sign, _zero, _words, _bit_to_arith. Secret: all values. Public: n, bits. */
+PL_STATUS pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out);
+PL_STATUS pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
+PL_STATUS pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out);
+PL_STATUS pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out);
+
+/* pl_less_rows compares rows of unsigned numbers: bit i is 1 where row left[i] is less than row
+ * right[i]. A row is one word of every column, the first column lowest; together `bits` bits of
+ * them count, and all columns but the last are full. Shape:   columns PL_BOOL_64 [n_rows], left,
+ * right [n] (public positions) -> out PL_BIT [n]. Cost:    pl_cost_less_rows. */
+#define PL_ROW_COLUMNS_MAX 3
+typedef struct pl_row_pairs {
+    const pl_svec *const *columns;
+    size_t n_columns;
+    unsigned bits;
+    const uint32_t *left, *right;
+    size_t n;
+} pl_row_pairs;
+PL_STATUS pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
+
+/* pl_shuffle puts the rows of a table in an order that is uniformly random and that no party knows;
+ * the columns keep together.
+ * Shape:   columns [n], n <= 2^32, in place, of any kinds but PL_BIT. Cost: pl_cost_shuffle: 3
+ * rounds. Source:  Laur, Willemson, Zhang 2011, "Round-Efficient Oblivious Database Manipulation",
+ * with the resharing of Asharov et al. 2022, "Efficient Secure Three-Party Sorting". */
+PL_STATUS pl_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns);
 
 /* pl_open reveals a vector to the named recipients and to nobody else. It is the only way a value
  * leaves the sharing; the reason is what the charter calls this opening, and stands in every error.

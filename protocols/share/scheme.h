@@ -6,8 +6,8 @@
  * a scheme.
  *
  * The functions are called with arguments that party.c and open.c have checked: shapes fit, outputs
- * are zero vectors of the right shape that alias no input. A failure ends the session
- * (pl_party_settle). */
+ * are live vectors of the right shape that, but for mul, are none of the inputs. A failure ends the
+ * session (pl_party_settle). */
 #ifndef PL_SHARE_SCHEME_H
 #define PL_SHARE_SCHEME_H
 
@@ -33,14 +33,21 @@ struct pl_scheme {
                        pl_svec *out);
     /* add_public adds public elements to x in place: local. */
     void (*add_public)(pl_party *p, pl_svec *x, const void *constants);
-    /* mul multiplies in the ring of the kind: PL_BOOL_64 is AND. */
+    /* mul multiplies in the ring of the kind; bits and words: AND. out may be x or y. */
     pl_status (*mul)(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 
-    /* Bit conversions. split_sum: x in Z_2^64 becomes boolean u, v with u + v = x mod 2^64.
-     * split_xor: bit 0 of every word becomes u, v in {0, 1} of an arithmetic ring with u XOR v =
-     * the bit. */
-    pl_status (*split_sum)(pl_party *p, const pl_svec *x, pl_svec *u, pl_svec *v);
-    pl_status (*split_xor)(pl_party *p, const pl_svec *bits, pl_svec *u, pl_svec *v);
+    /* The others are as in party.h; one that is NULL is refused with UNSUPPORTED. */
+    pl_status (*mul_fixed)(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                           pl_svec *out);
+    pl_status (*truncate)(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out);
+    pl_status (*matmul)(pl_party *p, const pl_svec *x, const pl_svec *y,
+                        const pl_matmul_shape *shape, pl_svec *out);
+    pl_status (*sign)(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out);
+    pl_status (*zero)(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
+    pl_status (*words)(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out);
+    pl_status (*bit_to_arith)(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out);
+    pl_status (*less_rows)(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
+    pl_status (*shuffle)(pl_party *p, pl_svec *const *columns, size_t n_columns);
 
     /* open runs at the compute parties (x) and at the recipients (out_values, n elements, else
      * NULL). */
@@ -59,6 +66,7 @@ struct pl_party {
     size_t rank, n_parties;
     size_t compute[PL_COMPUTE_MAX], n_compute; /* index -> rank */
     size_t index;                              /* of this party in compute, or PL_NO_INDEX */
+    pl_net net;
     pl_prg *own; /* randomness of this party alone: seeds of its inputs */
     void *state; /* the scheme's */
 };

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+static size_t memory_bytes(pl_kind kind, size_t n) {
+    size_t block = PL_SVEC_PADDING_BYTES;
+    return (pl_kind_bytes(kind, n) + block - 1) / block * block;
+}
+
 pl_status pl_svec_init(pl_svec *out, pl_kind kind, size_t n, size_t n_components) {
     *out = (pl_svec){0};
     if (!pl_kind_is_valid(kind) || n_components > PL_COMPONENTS_MAX)
@@ -11,7 +16,7 @@ pl_status pl_svec_init(pl_svec *out, pl_kind kind, size_t n, size_t n_components
                        n_components, (int)kind);
     if (n > PL_ELEMENTS_MAX)
         return pl_fail(PL_LIMIT, "a secret vector of %zu elements is too long", n);
-    size_t bytes = n * pl_kind_bytes(kind);
+    size_t bytes = memory_bytes(kind, n);
     pl_svec vec = {.kind = kind, .n = n};
     for (; vec.n_components < n_components; vec.n_components++) {
         pl_status status = pl_secret_alloc(bytes, &vec.component[vec.n_components]);
@@ -28,7 +33,7 @@ void pl_svec_done(pl_svec *vec) {
     if (vec == NULL)
         return;
     for (size_t c = 0; c < vec->n_components; c++)
-        pl_secret_free(vec->component[c], pl_svec_bytes(vec));
+        pl_secret_free(vec->component[c], memory_bytes(vec->kind, vec->n));
     *vec = (pl_svec){0};
 }
 
@@ -39,7 +44,7 @@ void pl_svec_take(pl_svec *out, pl_svec *from) {
 }
 
 size_t pl_svec_bytes(const pl_svec *x) {
-    return x->n * pl_kind_bytes(x->kind);
+    return pl_kind_bytes(x->kind, x->n);
 }
 
 bool pl_svec_is_like(const pl_svec *x, const pl_svec *y) {
@@ -50,16 +55,35 @@ pl_status pl_svec_dup(const pl_svec *x, pl_svec *out) {
     return pl_slice(x, 0, x->n, out);
 }
 
+/* Elements from_at, from_at + 1, ... of one component go to to_at, to_at + 1, ... of another. */
+static void copy(pl_kind kind, void *to, size_t to_at, const void *from, size_t from_at, size_t n) {
+    if (kind == PL_BIT)
+        pl_bits_copy(to, to_at, from, from_at, n);
+    else if (n != 0)
+        memcpy((uint8_t *)to + pl_kind_bytes(kind, to_at),
+               (const uint8_t *)from + pl_kind_bytes(kind, from_at), pl_kind_bytes(kind, n));
+}
+
 pl_status pl_slice(const pl_svec *x, size_t begin, size_t n, pl_svec *out) {
     if (begin > x->n || n > x->n - begin)
         return pl_fail(PL_INVALID_ARGUMENT,
                        "cannot slice %zu elements from %zu on: the vector has %zu", n, begin, x->n);
     pl_svec result;
     PL_TRY(pl_svec_init(&result, x->kind, n, x->n_components));
-    size_t width = pl_kind_bytes(x->kind);
     for (size_t c = 0; c < x->n_components; c++)
-        memcpy(result.component[c], (const uint8_t *)x->component[c] + begin * width, n * width);
+        copy(x->kind, result.component[c], 0, x->component[c], begin, n);
     pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_paste(pl_svec *x, size_t begin, const pl_svec *part) {
+    if (part->kind != x->kind || part->n_components != x->n_components || begin > x->n ||
+        part->n > x->n - begin)
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "cannot paste %zu elements of %s at %zu into %zu elements of %s", part->n,
+                       pl_kind_name(part->kind), begin, x->n, pl_kind_name(x->kind));
+    for (size_t c = 0; c < x->n_components; c++)
+        copy(x->kind, x->component[c], begin, part->component[c], 0, part->n);
     return PL_OK;
 }
 
@@ -87,8 +111,8 @@ pl_status pl_concat(const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
     size_t at = 0;
     for (size_t j = 0; j < n_xs; j++) {
         for (size_t c = 0; c < result.n_components; c++)
-            memcpy((uint8_t *)result.component[c] + at, xs[j]->component[c], pl_svec_bytes(xs[j]));
-        at += pl_svec_bytes(xs[j]);
+            copy(result.kind, result.component[c], at, xs[j]->component[c], 0, xs[j]->n);
+        at += xs[j]->n;
     }
     pl_svec_take(out, &result);
     return PL_OK;
@@ -102,12 +126,9 @@ pl_status pl_gather(const pl_svec *x, const size_t *positions, size_t n, pl_svec
     }
     pl_svec result;
     PL_TRY(pl_svec_init(&result, x->kind, n, x->n_components));
-    size_t width = pl_kind_bytes(x->kind);
     for (size_t c = 0; c < x->n_components; c++) {
-        const uint8_t *from = x->component[c];
-        uint8_t *to = result.component[c];
         for (size_t i = 0; i < n; i++)
-            memcpy(to + i * width, from + positions[i] * width, width);
+            copy(x->kind, result.component[c], i, x->component[c], positions[i], 1);
     }
     pl_svec_take(out, &result);
     return PL_OK;

@@ -12,6 +12,10 @@
 #define PL_COMPONENTS_MAX 4
 #define PL_ELEMENTS_MAX ((size_t)1 << 40) /* of one vector: lengths in bytes never overflow */
 
+/* Memory behind the last element, up to a multiple of so many bytes, belongs to the vector and
+ * means nothing: kernels work on 64 elements at a time. */
+#define PL_SVEC_PADDING_BYTES ((size_t)512)
+
 typedef struct pl_svec {
     pl_kind kind;
     size_t n;
@@ -37,6 +41,8 @@ bool pl_svec_is_like(const pl_svec *x, const pl_svec *y);
  * Errors: INVALID_ARGUMENT (a position or kind that does not fit), LIMIT. */
 PL_STATUS pl_slice(const pl_svec *x, size_t begin, size_t n,
                    pl_svec *out); /* x[begin .. begin + n) */
+PL_STATUS pl_paste(pl_svec *x, size_t begin,
+                   const pl_svec *part); /* x[begin ..] = part, in place */
 PL_STATUS pl_concat(const pl_svec *const *xs, size_t n_xs,
                     pl_svec *out); /* n_xs >= 1, all of one kind */
 PL_STATUS pl_gather(const pl_svec *x, const size_t *positions, size_t n,

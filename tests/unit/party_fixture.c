@@ -50,8 +50,9 @@ void fixture_values(pl_kind kind, uint64_t stream, void *out, size_t n) {
     pl_put_u64(key, fixture_seed());
     pl_prg *prg;
     fixture_ok(pl_prg_new(key, stream, &prg));
-    fixture_ok(pl_prg_fill(prg, out, n * pl_kind_bytes(kind)));
-    for (size_t i = 0; i < n; i++) {
+    fixture_ok(pl_prg_fill(prg, out, pl_kind_bytes(kind, n)));
+    pl_ring_clear_padding(kind, out, n);
+    for (size_t i = 0; i < n && kind != PL_BIT; i++) {
         uint64_t choice[2];
         fixture_ok(pl_prg_fill(prg, choice, sizeof choice));
         if (choice[0] % 4 != 0)
@@ -59,6 +60,8 @@ void fixture_values(pl_kind kind, uint64_t stream, void *out, size_t n) {
         if (kind == PL_ARITH_128) /* sign-extended, or as the upper half */
             ((pl_u128 *)out)[i] =
                 choice[0] & 16 ? (pl_u128)edge(choice[1]) << 64 : 0 - (pl_u128)edge(choice[1]);
+        else if (kind == PL_ARITH_32) /* the same at half the width */
+            ((uint32_t *)out)[i] = (uint32_t)(edge(choice[1]) >> (choice[0] & 16 ? 32 : 0));
         else
             ((uint64_t *)out)[i] = edge(choice[1]);
     }
@@ -66,8 +69,11 @@ void fixture_values(pl_kind kind, uint64_t stream, void *out, size_t n) {
 }
 
 pl_status fixture_party(const fixture_set *set, size_t rank, pl_mesh *mesh, pl_party **out) {
-    pl_party_params params = {
-        .mesh = mesh, .scheme = set->scheme, .compute = set->compute, .n_compute = set->n_compute};
+    pl_party_params params = {.mesh = mesh,
+                              .scheme = set->scheme,
+                              .compute = set->compute,
+                              .n_compute = set->n_compute,
+                              .net = set->net};
     memset(params.seed, (int)rank + 1, sizeof params.seed);
     pl_put_u64(params.seed, fixture_seed());
     return pl_party_new(&params, out);

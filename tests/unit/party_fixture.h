@@ -32,6 +32,7 @@ typedef struct fixture_set {
     const char *scheme;
     size_t n_parties;
     size_t compute[3], n_compute;
+    pl_net net; /* {0}: the default */
 } fixture_set;
 
 /* A pl_party over the mesh, seeded by rank. */

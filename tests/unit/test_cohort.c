@@ -62,7 +62,7 @@ static pl_status with_party(grid *g, size_t rank, pl_party *p) {
         PL_CHECK(status, pl_cohort_ok(p, &params, &ok));
         g->rounds[rank] = pl_mesh_counters(pl_party_mesh(p)).rounds - before;
     }
-    PL_CHECK(status, pl_open(p, pl_party_computes(p) ? &ok : NULL, PL_BOOL_64, g->n_cells,
+    PL_CHECK(status, pl_open(p, pl_party_computes(p) ? &ok : NULL, PL_BIT, g->n_cells,
                              1u << (N_PARTIES - 1), "test", g->bits));
 out:
     for (size_t i = 0; i < 3 * N_PARTIES; i++)
@@ -89,15 +89,16 @@ static size_t check(grid *g) {
         fail_msg("%s", pl_status_message(status));
     size_t n_fit = 0;
     for (size_t c = 0; c < g->n_cells; c++) {
-        if (g->bits[c] != (uint64_t)is_fit(g, c))
+        if ((g->bits[c / 64] >> c % 64 & 1) != (uint64_t)is_fit(g, c))
             fail_msg("k %llu, cell %zu: the bit is %llu", (unsigned long long)g->k, c,
-                     (unsigned long long)g->bits[c]);
+                     (unsigned long long)(g->bits[c / 64] >> c % 64 & 1));
         n_fit += is_fit(g, c);
     }
     uint64_t most = 0; /* not every party waits in every round */
     for (size_t i = 0; i < N_PARTIES; i++)
         most = g->rounds[i] > most ? g->rounds[i] : most;
-    assert_int_equal(most, pl_cohort_cost(g->n_counts, g->n_owners, g->n_cells).rounds);
+    assert_int_equal(
+        most, pl_cohort_cost(g->n_counts, g->n_owners, g->n_cells, &(pl_net){60, 5e8}).rounds);
     return n_fit;
 }
 

@@ -9,9 +9,15 @@ typedef enum what {
     INPUT_INSIDE,
     INPUT_OUTSIDE,
     MUL,
-    A2B,
+    SIGN,
+    ZERO,
+    WORDS,
     TO_ARITH,
-    LESS,
+    MUL_FIXED,
+    TRUNCATE,
+    MATMUL,
+    LESS_ROWS,
+    SHUFFLE,
     LARGEST,
     OPEN
 } what;
@@ -20,6 +26,7 @@ typedef struct measured {
     what op;
     pl_kind kind;
     size_t n, n_vectors;
+    unsigned bits;
     uint64_t recipients;
     pl_counters used[5]; /* per rank */
 } measured;
@@ -32,36 +39,86 @@ static pl_counters since(pl_counters begin, pl_counters end) {
                          end.bytes_received - begin.bytes_received, end.rounds - begin.rounds};
 }
 
+static pl_status less_rows(pl_party *p, const measured *m, const pl_svec *x, pl_svec *y) {
+    static uint32_t positions[N_MAX];
+    const pl_svec *const columns[] = {x, x, x};
+    return pl_less_rows(p,
+                        &(pl_row_pairs){.columns = columns,
+                                        .n_columns = (m->bits + 63) / 64,
+                                        .bits = m->bits,
+                                        .left = positions,
+                                        .right = positions,
+                                        .n = m->n},
+                        y);
+}
+
+static pl_matmul_shape shape_of(const measured *m) {
+    return (pl_matmul_shape){m->n, 1, 1, m->bits};
+}
+
+static pl_status matmul(pl_party *p, const measured *m, const pl_svec *x, pl_svec *y) {
+    pl_matmul_shape shape = shape_of(m);
+    pl_svec one = {0};
+    pl_status status = pl_constant(p, PL_ARITH_64, 1, zeros, &one);
+    if (pl_is_ok(status))
+        status = pl_matmul(p, x, &one, &shape, y);
+    pl_svec_done(&one);
+    return status;
+}
+
+static pl_status compute(pl_party *p, const measured *m, pl_svec *x, pl_svec *y) {
+    switch (m->op) {
+    case MUL:
+        return pl_mul(p, x, x, y);
+    case SIGN:
+        return pl_sign(p, x, x, m->bits, y);
+    case ZERO:
+        return pl_zero(p, x, NULL, y);
+    case WORDS:
+        return pl_words(p, x, m->bits, y);
+    case TO_ARITH:
+        return pl_bit_to_arith(p, x, m->kind, y);
+    case MUL_FIXED:
+        return pl_mul_fixed(p, x, x, m->bits, y);
+    case TRUNCATE:
+        return pl_truncate(p, x, m->bits, y);
+    case MATMUL:
+        return matmul(p, m, x, y);
+    case LESS_ROWS:
+        return less_rows(p, m, x, y);
+    case SHUFFLE:
+        return pl_shuffle(p, (pl_svec *const[]){x, x}, 2);
+    case LARGEST:
+        return pl_max(p, (const pl_svec *const[]){x, x, x, x, x}, m->n_vectors, y);
+    default:
+        return PL_OK;
+    }
+}
+
 static pl_status run_op(pl_party *p, const measured *m, pl_svec *x, pl_svec *y) {
     size_t rank = pl_party_rank(p), owner = m->op == INPUT_OUTSIDE ? 4 : 1;
-    bool computes = pl_party_computes(p);
-    switch (m->op) {
-    case INPUT_INSIDE:
-    case INPUT_OUTSIDE:
+    if (m->op == INPUT_INSIDE || m->op == INPUT_OUTSIDE)
         return pl_input(p, owner, m->kind, m->n, rank == owner ? zeros : NULL, y);
-    case MUL:
-        return computes ? pl_mul(p, x, x, y) : PL_OK;
-    case A2B:
-        return computes ? pl_a2b(p, x, y) : PL_OK;
-    case TO_ARITH:
-        return computes ? pl_bit_to_arith(p, x, m->kind, y) : PL_OK;
-    case LESS:
-        return computes ? pl_less_than_public(p, x, (const uint64_t *)zeros, m->kind, y) : PL_OK;
-    case LARGEST:
-        return computes ? pl_max(p, (const pl_svec *const[]){x, x, x, x, x}, m->n_vectors, y)
-                        : PL_OK;
-    case OPEN:
+    if (m->op == OPEN)
         return pl_open(p, x, m->kind, m->n, m->recipients, "a test", sink[rank]);
-    case SETUP:
-        break;
-    }
-    return PL_OK;
+    return pl_party_computes(p) ? compute(p, m, x, y) : PL_OK;
 }
 
 static pl_kind input_kind(const measured *m) {
-    return m->op == A2B || m->op == LESS || m->op == LARGEST ? PL_ARITH_64
-           : m->op == TO_ARITH                               ? PL_BOOL_64
-                                                             : m->kind;
+    switch (m->op) {
+    case MUL:
+    case OPEN:
+    case SHUFFLE:
+    case INPUT_INSIDE:
+    case INPUT_OUTSIDE:
+        return m->kind;
+    case TO_ARITH:
+        return PL_BIT;
+    case LESS_ROWS:
+        return PL_BOOL_64;
+    default:
+        return PL_ARITH_64;
+    }
 }
 
 static pl_status measure(pl_party *p, void *ctx) {
@@ -83,66 +140,100 @@ out:
     return status;
 }
 
-static const fixture_set set = {"rep3", 5, {2, 0, 1}, 3};
+#define N_NETS 4
+static const pl_net nets[N_NETS] = {{60, 5e8}, {40000, 1.25e7}, {300, 1e8}, {1e-3, 1e3}};
+static size_t n_cases;
 
-static void check(measured m, pl_cost cost) {
+/* Compute parties are not in the order of their ranks: index 0 is rank 2. */
+static void check(measured m, const pl_net *net, pl_cost cost) {
+    fixture_set set = {"rep3", 5, {2, 0, 1}, 3, {0, 0}};
+    set.net = *net;
     fixture_ok(fixture_run(&set, measure, &m));
-    pl_cost used = {0};
-    for (size_t r = 0; r < 5; r++) {
-        if (m.used[r].rounds > used.rounds)
-            used.rounds = m.used[r].rounds;
-        if (r < 3 && m.used[r].bytes_sent > used.bytes_sent_max)
-            used.bytes_sent_max = m.used[r].bytes_sent;
+    for (size_t i = 0; i < 3; i++) {
+        pl_counters used = m.used[set.compute[i]];
+        if (used.bytes_sent != cost.bytes_sent[i] || used.rounds > cost.rounds)
+            fail_msg("operation %d of %zu %s, %u bits: party %zu: %zu rounds, %zu bytes; the model "
+                     "says %zu, %zu",
+                     (int)m.op, m.n, pl_kind_name(m.kind), m.bits, i, (size_t)used.rounds,
+                     (size_t)used.bytes_sent, (size_t)cost.rounds, (size_t)cost.bytes_sent[i]);
     }
-    if (used.rounds != cost.rounds || used.bytes_sent_max != cost.bytes_sent_max)
-        fail_msg("operation %d of %zu %s: %zu rounds, %zu bytes; the model says %zu, %zu",
-                 (int)m.op, m.n, pl_kind_name(m.kind), (size_t)used.rounds,
-                 (size_t)used.bytes_sent_max, (size_t)cost.rounds, (size_t)cost.bytes_sent_max);
+    uint64_t rounds = 0;
+    for (size_t r = 0; r < 5; r++)
+        rounds = m.used[r].rounds > rounds ? m.used[r].rounds : rounds;
+    if (rounds != cost.rounds)
+        fail_msg("operation %d of %zu %s, %u bits: %zu rounds; the model says %zu", (int)m.op, m.n,
+                 pl_kind_name(m.kind), m.bits, (size_t)rounds, (size_t)cost.rounds);
+    n_cases++;
 }
 
 static void setup_and_inputs(void **state) {
     (void)state;
-    check((measured){.op = SETUP}, pl_cost_setup());
+    check((measured){.op = SETUP}, nets, pl_cost_setup());
     static const size_t lengths[] = {0, 1, 1000, N_MAX};
     for (size_t l = 0; l < 4; l++) {
         size_t n = lengths[l];
-        for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
-            check((measured){.op = INPUT_INSIDE, .kind = kind, .n = n},
-                  pl_cost_input(kind, n, true));
-            check((measured){.op = INPUT_OUTSIDE, .kind = kind, .n = n},
-                  pl_cost_input(kind, n, false));
+        for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) { /* the owner is rank 1: index 2 */
+            check((measured){.op = INPUT_INSIDE, .kind = kind, .n = n}, nets,
+                  pl_cost_input(kind, n, 2));
+            check((measured){.op = INPUT_OUTSIDE, .kind = kind, .n = n}, nets,
+                  pl_cost_input(kind, n, PL_COST_OUTSIDE));
         }
     }
+}
+
+static void in_blocks(size_t n, unsigned bits, const pl_net *net) {
+    check((measured){.op = SIGN, .n = n, .bits = bits}, net, pl_cost_sign(n, bits, net));
+    check((measured){.op = WORDS, .n = n, .bits = bits}, net, pl_cost_words(n, bits, net));
+    check((measured){.op = LESS_ROWS, .n = n, .bits = bits + 60}, net,
+          pl_cost_less_rows(n, bits + 60, net));
+    if (bits > 32)
+        return;
+    measured product = {.op = MATMUL, .n = n, .bits = bits};
+    pl_matmul_shape shape = shape_of(&product);
+    check(product, net, pl_cost_matmul(&shape, net));
+    check((measured){.op = MUL_FIXED, .n = n, .bits = bits}, net, pl_cost_mul_fixed(n, bits, net));
+    check((measured){.op = TRUNCATE, .n = n, .bits = bits}, net, pl_cost_mul_fixed(n, bits, net));
 }
 
 static void operations(void **state) {
     (void)state;
-    static const size_t lengths[] = {0, 1, 1000, N_MAX};
-    for (size_t l = 0; l < 4; l++) {
+    static const size_t lengths[] = {0, 1, 64, 1000, N_MAX};
+    static const unsigned widths[] = {1, 2, 20, 33, 64};
+    for (size_t l = 0; l < 5; l++) {
         size_t n = lengths[l];
-        check((measured){.op = A2B, .n = n}, pl_cost_a2b(n));
-        for (size_t n_vectors = 1; n_vectors <= 5; n_vectors++)
-            check((measured){.op = LARGEST, .n = n, .n_vectors = n_vectors},
-                  pl_max_cost(n, n_vectors));
-        for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
-            check((measured){.op = MUL, .kind = kind, .n = n}, pl_cost_mul(kind, n));
-            check((measured){.op = LESS, .kind = kind, .n = n}, pl_cost_less_than_public(kind, n));
-            if (kind != PL_BOOL_64)
-                check((measured){.op = TO_ARITH, .kind = kind, .n = n},
-                      pl_cost_bit_to_arith(kind, n));
+        for (size_t k = 0; k < N_NETS; k++) {
+            const pl_net *net = &nets[k];
+            for (size_t w = 0; w < 5; w++)
+                in_blocks(n, widths[w], net);
+            check((measured){.op = ZERO, .n = n}, net, pl_cost_zero(n, net));
+            for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
+                if (!pl_kind_is_bool(kind))
+                    check((measured){.op = TO_ARITH, .kind = kind, .n = n}, net,
+                          pl_cost_bit_to_arith(kind, n, net));
+            }
+            for (size_t n_vectors = 1; n_vectors <= 5; n_vectors++)
+                check((measured){.op = LARGEST, .n = n, .n_vectors = n_vectors}, net,
+                      pl_max_cost(n, n_vectors, net));
         }
+        for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
+            check((measured){.op = MUL, .kind = kind, .n = n}, nets, pl_cost_mul(kind, n));
+            if (kind != PL_BIT)
+                check((measured){.op = SHUFFLE, .kind = kind, .n = n}, nets,
+                      pl_cost_shuffle((pl_kind[]){kind, kind}, 2, n));
+        }
+        pl_matmul_shape shape = {n, 1, 1, 0};
+        check((measured){.op = MATMUL, .n = n}, nets, pl_cost_matmul(&shape, nets));
     }
 }
 
-/* Compute parties are ranks 0, 1, 2. */
 static void openings(void **state) {
     (void)state;
     for (uint64_t recipients = 1; recipients < 32; recipients++) {
-        size_t inside = (size_t)__builtin_popcountll(recipients & 7);
+        unsigned inside = (unsigned)((recipients >> 2 & 1) | (recipients & 3) << 1);
         size_t outside = (size_t)__builtin_popcountll(recipients >> 3);
         for (size_t n = 0; n < 40; n += 13)
             check((measured){.op = OPEN, .kind = PL_ARITH_128, .n = n, .recipients = recipients},
-                  pl_cost_open(PL_ARITH_128, n, inside, outside));
+                  nets, pl_cost_open(PL_ARITH_128, n, inside, outside));
     }
 }
 
@@ -150,15 +241,28 @@ static void costs_add(void **state) {
     (void)state;
     pl_cost sum = pl_cost_add(pl_cost_mul(PL_ARITH_64, 10), pl_cost_mul(PL_ARITH_128, 3));
     assert_int_equal(sum.rounds, 2);
-    assert_int_equal(sum.bytes_sent_max, 80 + 48);
+    assert_int_equal(pl_cost_bytes_max(sum), 80 + 48);
+    assert_int_equal(pl_cost_times(sum, 3).rounds, 6);
+    assert_int_equal(pl_cost_bytes_max(pl_cost_times(sum, 3)), 3 * (80 + 48));
+}
+
+/* What the choice is made for: few rounds far away, few bytes close by. */
+static void forms_fit_the_net(void **state) {
+    (void)state;
+    const pl_net wan = {40000, 1.25e7};
+    pl_cost far = pl_cost_sign(100000, 64, &wan);
+    assert_true(far.rounds <= 10);
+    assert_non_null(strstr(pl_cost_form(100000, 64, &wan).text, "40 ms"));
+    pl_cost close = pl_cost_sign(1000000, 64, &nets[0]);
+    assert_true(pl_cost_bytes_max(close) <= 11000000);
+    assert_non_null(strstr(pl_cost_form(1000000, 64, &nets[0]).text, "ripple"));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(setup_and_inputs),
-        cmocka_unit_test(operations),
-        cmocka_unit_test(openings),
-        cmocka_unit_test(costs_add),
+        cmocka_unit_test(setup_and_inputs),  cmocka_unit_test(operations),
+        cmocka_unit_test(openings),          cmocka_unit_test(costs_add),
+        cmocka_unit_test(forms_fit_the_net),
     };
     return cmocka_run_group_tests_name("cost", tests, NULL, NULL);
 }

@@ -44,7 +44,8 @@ static pl_status work(pl_party *p, pl_svec *x, pl_svec *y) {
     PL_TRY(pl_input(p, 0, PL_ARITH_64, 5, rank == 0 ? values : NULL, y));
     if (pl_party_computes(p)) {
         PL_TRY(pl_mul(p, x, y, y));
-        PL_TRY(pl_less_than_public(p, x, values, PL_ARITH_64, x));
+        PL_TRY(pl_less_than_public(p, x, values, 63, x));
+        PL_TRY(pl_bit_to_arith(p, x, PL_ARITH_64, x));
         PL_TRY(pl_sum(p, (const pl_svec *[]){x, y}, 2, x));
         PL_TRY(pl_concat((const pl_svec *[]){x, y}, 2, x));
         PL_TRY(pl_gather(x, (const size_t[]){1, 2, 3, 4, 5}, 5, x));
@@ -87,7 +88,8 @@ static size_t fail_each(const fixture_set *set, size_t rank) {
 
 static void every_allocation_fails_once(void **state) {
     (void)state;
-    const fixture_set rep3 = {"rep3", 4, {0, 1, 2}, 3}, plain = {"plain", 4, {1}, 1};
+    const fixture_set rep3 = {"rep3", 4, {0, 1, 2}, 3, {0, 0}},
+                      plain = {"plain", 4, {1}, 1, {0, 0}};
     fixture_seed();
     for (size_t rank = 0; rank < 4; rank++) {
         size_t n = fail_each(&rep3, rank);

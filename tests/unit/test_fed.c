@@ -243,7 +243,8 @@ static void check_auc(const fixture_set *set, const size_t owners[OWNERS], doubl
 
 static void test_auc(void **state) {
     (void)state;
-    const fixture_set plain = {"plain", 4, {2}, 1}, rep3 = {"rep3", 5, {2, 0, 3}, 3};
+    const fixture_set plain = {"plain", 4, {2}, 1, {0, 0}},
+                      rep3 = {"rep3", 5, {2, 0, 3}, 3, {0, 0}};
     for (int i = 0; i < 8; i++) {
         check_auc(&plain, (const size_t[]){0, 2, 3}, exp2(i - 2)); /* from all ties to beyond 16 */
         check_auc(&rep3, (const size_t[]){4, 0, 1}, exp2(i - 2));
@@ -271,7 +272,7 @@ static pl_status nobody(pl_party *p, void *ctx) {
 
 static void test_sum_of_nobody(void **state) {
     (void)state;
-    const fixture_set rep3 = {"rep3", 3, {0, 1, 2}, 3};
+    const fixture_set rep3 = {"rep3", 3, {0, 1, 2}, 3, {0, 0}};
     fixture_fails(fixture_run(&rep3, nobody, NULL), PL_INVALID_ARGUMENT, "at least one owner");
 }
 

@@ -64,16 +64,16 @@ static void parties_that_cannot_be(void **state) {
     pl_mesh *m[4];
     fixture_ok(pl_memory_meshes(4, 1000, m));
     pl_party *p = NULL;
-    fixture_set set = {"shamir", 4, {0, 1, 2}, 3};
+    fixture_set set = {"shamir", 4, {0, 1, 2}, 3, {0, 0}};
     fixture_fails(fixture_party(&set, 0, m[0], &p), PL_UNSUPPORTED, "shamir");
-    set = (fixture_set){"rep3", 4, {0, 1}, 2};
+    set = (fixture_set){"rep3", 4, {0, 1}, 2, {0, 0}};
     fixture_fails(fixture_party(&set, 0, m[0], &p), PL_INVALID_ARGUMENT,
                   "needs 3 compute parties, not 2");
-    set = (fixture_set){"plain", 4, {0, 1, 2}, 3};
+    set = (fixture_set){"plain", 4, {0, 1, 2}, 3, {0, 0}};
     fixture_fails(fixture_party(&set, 0, m[0], &p), PL_INVALID_ARGUMENT, "needs 1 compute parties");
-    set = (fixture_set){"rep3", 4, {0, 1, 4}, 3};
+    set = (fixture_set){"rep3", 4, {0, 1, 4}, 3, {0, 0}};
     fixture_fails(fixture_party(&set, 0, m[0], &p), PL_INVALID_ARGUMENT, "no rank 4");
-    set = (fixture_set){"rep3", 4, {0, 3, 0}, 3};
+    set = (fixture_set){"rep3", 4, {0, 3, 0}, 3, {0, 0}};
     fixture_fails(fixture_party(&set, 0, m[0], &p), PL_INVALID_ARGUMENT, "rank 0 is named twice");
     assert_null(p);
     pl_party_free(NULL);
@@ -129,13 +129,30 @@ static pl_status refused_operations(pl_party *p, const pl_svec *x, const pl_svec
     PL_TRY(refused(pl_and(p, x, x, out), "cannot and"));
     PL_TRY(refused(pl_xor(p, x, x, out), "cannot xor"));
     PL_TRY(refused(pl_shl(p, x, 1, out), "cannot shift"));
-    PL_TRY(refused(pl_bit_to_arith(p, x, PL_ARITH_64, out), "cannot turn bits"));
-    PL_TRY(pl_a2b(p, x, out));
+    PL_TRY(refused(pl_bit_to_arith(p, x, PL_ARITH_64, out), "it turns bits"));
+    PL_TRY(refused(pl_words(p, x, 65, out), "65 bits"));
+    PL_TRY(refused(pl_mul_fixed(p, x, x, 33, out), "by 33 bits"));
+    PL_TRY(refused(pl_mul_fixed(p, x, shorter, 3, out), "3 elements of ring 2^64 by 2"));
+    PL_TRY(refused(pl_truncate(p, x, 0, out), "by 0 bits"));
+    PL_TRY(refused(pl_matmul(p, x, x, &(pl_matmul_shape){2, 2, 2, 0}, out), "are not matrices"));
+    PL_TRY(refused(pl_sign(p, x, shorter, 64, out), "cannot compare 3"));
+    PL_TRY(refused(pl_sign(p, x, x, 65, out), "65 bits"));
+    PL_TRY(refused(pl_shuffle(p, NULL, 0), "without columns"));
+    PL_TRY(pl_words(p, x, 64, out));
     PL_TRY(refused(pl_shr(p, out, 64, out), "by 64"));
-    PL_TRY(refused(pl_a2b(p, out, out), "takes ring 2^64"));
-    PL_TRY(refused(pl_bit_to_arith(p, out, PL_BOOL_64, out), "cannot turn bits"));
-    PL_TRY(refused(pl_less_than_public(p, out, values, PL_ARITH_64, out), "cannot compare"));
-    return refused(pl_less_than_public(p, x, values, (pl_kind)5, out), "no ring 5");
+    PL_TRY(refused(pl_words(p, out, 64, out), "it takes ring 2^64"));
+    PL_TRY(refused(pl_bit_to_arith(p, out, PL_BOOL_64, out), "it turns bits"));
+    PL_TRY(refused(pl_less_rows(p,
+                                &(pl_row_pairs){.columns = (const pl_svec *const[]){out},
+                                                .n_columns = 1,
+                                                .bits = 64,
+                                                .left = (const uint32_t[]){0},
+                                                .right = (const uint32_t[]){3},
+                                                .n = 1},
+                                out),
+                   "rows 0 and 3 of 3"));
+    PL_TRY(refused(pl_less_than_public(p, out, values, 63, out), "cannot compare"));
+    return refused(pl_less_than_public(p, x, values, 65, out), "65 bits");
 }
 
 static pl_status refusals(pl_party *p, void *ctx) {
@@ -164,7 +181,7 @@ out:
 
 static void refusals_leave_the_session_alive(void **state) {
     (void)state;
-    const fixture_set set = {"rep3", 4, {0, 1, 2}, 3};
+    const fixture_set set = {"rep3", 4, {0, 1, 2}, 3, {0, 0}};
     uint64_t opened[4][3] = {{0}};
     fixture_ok(fixture_run(&set, refusals, opened));
     for (size_t i = 0; i < 3; i++)
@@ -186,7 +203,7 @@ static pl_status leaves_at(pl_party *p, void *ctx) {
     if (rank == leaver[0] && leaver[1] == 1)
         PL_CHECK(status, pl_fail(PL_CANCELLED, "I leave"));
     if (pl_party_computes(p))
-        PL_CHECK(status, pl_less_than_public(p, &x, values, PL_ARITH_128, &y));
+        PL_CHECK(status, pl_less_than_public(p, &x, values, 63, &y));
     if (rank == leaver[0] && leaver[1] == 2)
         PL_CHECK(status, pl_fail(PL_CANCELLED, "I leave"));
     PL_CHECK(status, pl_open(p, &x, PL_ARITH_64, 3, 15, "it", out));
@@ -198,7 +215,7 @@ out:
 
 static void a_party_leaves(void **state) {
     (void)state;
-    const fixture_set set = {"rep3", 4, {0, 1, 2}, 3};
+    const fixture_set set = {"rep3", 4, {0, 1, 2}, 3, {0, 0}};
     for (size_t rank = 0; rank < 4; rank++) {
         for (size_t stage = 0; stage < 3; stage++)
             fixture_fails(fixture_run(&set, leaves_at, (size_t[]){rank, stage}), PL_CANCELLED,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const pl_prg_path paths[] = {PL_PRG_EVP, PL_PRG_AESNI, PL_PRG_VAES};
+static const pl_prg_path paths[] = {PL_PRG_EVP, PL_PRG_AESNI, PL_PRG_VAES, PL_PRG_VAES512};
 #define N_PATHS (sizeof paths / sizeof paths[0])
 
 /* False when this processor lacks the path. */

@@ -4,6 +4,8 @@
  * is skipped (the count at the end). */
 #include "tests/unit/party_fixture.h"
 
+#include "protocols/ring/kernels.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,37 +15,66 @@ typedef enum op {
     OP_ADD,
     OP_SUB,
     OP_NEG,
+    OP_NOT,
     OP_MUL,
     OP_MUL_ALIAS,
     OP_ADD_PUBLIC,
     OP_MUL_PUBLIC,
     OP_SUM,
     OP_TOTAL,
-    OP_A2B,
-    OP_BIT_TO_ARITH,
-    OP_BIT_TO_ARITH_128,
+    OP_WORDS,
+    OP_WORDS_20,
+    OP_TO_ARITH_64,
+    OP_TO_ARITH_128,
+    OP_TO_ARITH_32,
     OP_LESS,
-    OP_LESS_128,
-    OP_LESS_BOOL,
+    OP_LESS_FULL,
+    OP_LESS_40,
+    OP_LESS_PUBLIC,
+    OP_LESS_PUBLIC_FULL,
+    OP_SIGN_1,
+    OP_EQUAL,
+    OP_EQUAL_PUBLIC,
     OP_MAX,
+    OP_MIN,
+    OP_CHOOSE,
     OP_SELECT,
+    OP_MUL_FIXED,
+    OP_TRUNCATE,
+    OP_LESS_ROWS,
     OP_CONSTANT,
     OP_COUNT
 } op;
 
 static bool op_takes(op o, pl_kind kind) {
     switch (o) {
-    case OP_A2B:
+    case OP_WORDS:
+    case OP_WORDS_20:
+    case OP_LESS_PUBLIC:
+    case OP_LESS_PUBLIC_FULL:
+    case OP_LESS_FULL:
+    case OP_LESS_40:
+    case OP_EQUAL:
+    case OP_EQUAL_PUBLIC:
     case OP_MAX:
-    case OP_LESS:
-    case OP_LESS_128:
-    case OP_LESS_BOOL:
+    case OP_MIN:
+    case OP_MUL_FIXED:
+    case OP_TRUNCATE:
         return kind == PL_ARITH_64;
-    case OP_BIT_TO_ARITH:
-    case OP_BIT_TO_ARITH_128:
+    case OP_LESS:
+    case OP_SIGN_1:
+        return kind == PL_ARITH_64 || kind == PL_ARITH_32;
+    case OP_TO_ARITH_64:
+    case OP_TO_ARITH_128:
+    case OP_TO_ARITH_32:
+        return kind == PL_BIT;
+    case OP_LESS_ROWS:
         return kind == PL_BOOL_64;
+    case OP_NOT:
+        return pl_kind_is_bool(kind);
     case OP_SELECT:
-        return kind != PL_BOOL_64;
+    case OP_CHOOSE:
+        return !pl_kind_is_bool(kind);
     default:
         return true;
     }
@@ -51,14 +82,25 @@ static bool op_takes(op o, pl_kind kind) {
 
 static pl_kind result_kind(op o, pl_kind kind) {
     switch (o) {
-    case OP_A2B:
-    case OP_LESS_BOOL:
+    case OP_WORDS:
+    case OP_WORDS_20:
         return PL_BOOL_64;
-    case OP_BIT_TO_ARITH:
+    case OP_TO_ARITH_64:
         return PL_ARITH_64;
-    case OP_BIT_TO_ARITH_128:
-    case OP_LESS_128:
+    case OP_TO_ARITH_128:
         return PL_ARITH_128;
+    case OP_TO_ARITH_32:
+        return PL_ARITH_32;
+    case OP_LESS:
+    case OP_LESS_FULL:
+    case OP_LESS_40:
+    case OP_LESS_PUBLIC:
+    case OP_LESS_PUBLIC_FULL:
+    case OP_SIGN_1:
+    case OP_EQUAL:
+    case OP_EQUAL_PUBLIC:
+    case OP_LESS_ROWS:
+        return PL_BIT;
     default:
         return kind;
     }
@@ -76,19 +118,41 @@ typedef struct test_case {
 } test_case;
 
 static pl_u128 get(pl_kind kind, const void *data, size_t i) {
-    return kind == PL_ARITH_128 ? ((const pl_u128 *)data)[i] : ((const uint64_t *)data)[i];
+    switch (kind) {
+    case PL_ARITH_128:
+        return ((const pl_u128 *)data)[i];
+    case PL_ARITH_32:
+        return ((const uint32_t *)data)[i];
+    case PL_BIT:
+        return ((const uint64_t *)data)[i / 64] >> i % 64 & 1;
+    default:
+        return ((const uint64_t *)data)[i];
+    }
+}
+
+static pl_u128 cut(pl_kind kind, pl_u128 value) {
+    switch (kind) {
+    case PL_ARITH_128:
+        return value;
+    case PL_ARITH_32:
+        return (uint32_t)value;
+    case PL_BIT:
+        return value & 1;
+    default:
+        return (uint64_t)value;
+    }
 }
 
 static pl_u128 plus(pl_kind kind, pl_u128 a, pl_u128 b) {
-    return kind == PL_BOOL_64 ? a ^ b : a + b;
+    return pl_kind_is_bool(kind) ? a ^ b : a + b;
 }
 
 static pl_u128 times(pl_kind kind, pl_u128 a, pl_u128 b) {
-    return kind == PL_BOOL_64 ? (a & b) : a * b;
+    return pl_kind_is_bool(kind) ? (a & b) : a * b;
 }
 
 static pl_u128 minus(pl_kind kind, pl_u128 a) {
-    return kind == PL_BOOL_64 ? a : 0 - a;
+    return pl_kind_is_bool(kind) ? a : 0 - a;
 }
 
 static pl_u128 total_of(pl_kind kind, const void *x, size_t n) {
@@ -98,8 +162,28 @@ static pl_u128 total_of(pl_kind kind, const void *x, size_t n) {
     return total;
 }
 
+static int64_t as_signed(pl_kind kind, pl_u128 value) {
+    return kind == PL_ARITH_32 ? (int32_t)(uint32_t)value : (int64_t)value;
+}
+
+static int64_t floor_shift(int64_t value, unsigned distance) {
+    int64_t step = INT64_C(1) << distance, down = value / step;
+    return down - (value % step < 0);
+}
+
+#define ROW_BITS 100 /* of two columns: x, then y */
+#define FRAC_BITS 13
+
+static bool row_is_less(const test_case *t, size_t i, size_t j) {
+    pl_u128 mask = ((pl_u128)1 << ROW_BITS) - 1;
+    pl_u128 a = get(t->kind, t->x, i) | get(t->kind, t->y, i) << 64;
+    pl_u128 b = get(t->kind, t->x, j) | get(t->kind, t->y, j) << 64;
+    return (a & mask) < (b & mask);
+}
+
 static pl_u128 expect(const test_case *t, size_t i) {
     pl_u128 x = get(t->kind, t->x, i), y = get(t->kind, t->y, i);
+    int64_t a = as_signed(t->kind, x), b = as_signed(t->kind, y);
     switch (t->o) {
     case OP_ADD:
     case OP_ADD_PUBLIC:
@@ -108,6 +192,8 @@ static pl_u128 expect(const test_case *t, size_t i) {
         return plus(t->kind, x, minus(t->kind, y));
     case OP_NEG:
         return minus(t->kind, x);
+    case OP_NOT:
+        return ~x;
     case OP_MUL:
     case OP_MUL_PUBLIC:
     case OP_SELECT:
@@ -118,15 +204,31 @@ static pl_u128 expect(const test_case *t, size_t i) {
         return plus(t->kind, plus(t->kind, x, y), x);
     case OP_TOTAL:
         return total_of(t->kind, t->x, t->n);
-    case OP_BIT_TO_ARITH:
-    case OP_BIT_TO_ARITH_128:
-        return x & 1;
+    case OP_WORDS_20:
+        return x & 0xfffff;
     case OP_LESS:
-    case OP_LESS_128:
-    case OP_LESS_BOOL:
-        return (int64_t)x < (int64_t)y;
+    case OP_LESS_FULL:
+    case OP_LESS_40:
+    case OP_LESS_PUBLIC:
+    case OP_LESS_PUBLIC_FULL:
+        return a < b;
+    case OP_SIGN_1:
+        return (x - y) & 1;
+    case OP_EQUAL:
+    case OP_EQUAL_PUBLIC:
+        return x == y;
     case OP_MAX:
-        return (int64_t)x < (int64_t)y ? y : x;
+        return a < b ? y : x;
+    case OP_MIN:
+        return a < b ? x : y;
+    case OP_CHOOSE:
+        return get(PL_BIT, t->x, i) != 0 ? x : y;
+    case OP_MUL_FIXED:
+        return (pl_u128)floor_shift(a * b, FRAC_BITS);
+    case OP_TRUNCATE:
+        return (pl_u128)floor_shift(a, FRAC_BITS);
+    case OP_LESS_ROWS:
+        return row_is_less(t, i, (i * 7 + 3) % t->n);
     case OP_CONSTANT:
         return y;
     default:
@@ -134,21 +236,51 @@ static pl_u128 expect(const test_case *t, size_t i) {
     }
 }
 
+static pl_status choose(pl_party *p, const test_case *t, const pl_svec *x, const pl_svec *y,
+                        pl_svec *out) {
+    pl_svec bits = {0};
+    pl_status status = pl_constant(p, PL_BIT, t->n, t->x, &bits);
+    if (pl_is_ok(status))
+        status = pl_choose(p, &bits, x, y, out);
+    pl_svec_done(&bits);
+    return status;
+}
+
+static pl_status less_rows(pl_party *p, const test_case *t, const pl_svec *x, const pl_svec *y,
+                           pl_svec *out) {
+    uint32_t *left = calloc(2 * t->n + 1, sizeof *left), *right = left + t->n;
+    for (size_t i = 0; i < t->n; i++) {
+        left[i] = (uint32_t)i;
+        right[i] = (uint32_t)((i * 7 + 3) % t->n);
+    }
+    const pl_row_pairs pairs = {.columns = (const pl_svec *const[]){x, y},
+                                .n_columns = 2,
+                                .bits = ROW_BITS,
+                                .left = left,
+                                .right = right,
+                                .n = t->n};
+    pl_status status = pl_less_rows(p, &pairs, out);
+    free(left);
+    return status;
+}
+
 static pl_status apply(pl_party *p, const test_case *t, pl_svec *x, const pl_svec *y,
                        pl_svec *out) {
     switch (t->o) {
     case OP_ADD:
-        return t->kind == PL_BOOL_64 ? pl_xor(p, x, y, out) : pl_add(p, x, y, out);
+        return pl_kind_is_bool(t->kind) ? pl_xor(p, x, y, out) : pl_add(p, x, y, out);
     case OP_SUB:
         return pl_sub(p, x, y, out);
     case OP_NEG:
         return pl_neg(p, x, out);
+    case OP_NOT:
+        return pl_not(p, x, out);
     case OP_MUL:
-        return t->kind == PL_BOOL_64 ? pl_and(p, x, y, out) : pl_mul(p, x, y, out);
-    case OP_MUL_ALIAS: /* a live result is reused, then out is an input */
-        PL_TRY(pl_mul(p, y, y, out));
-        PL_TRY(pl_mul(p, x, y, out));
-        return pl_mul(p, out, x, out);
+        return pl_kind_is_bool(t->kind) ? pl_and(p, x, y, out) : pl_mul(p, x, y, out);
+    case OP_MUL_ALIAS: /* out is an input; then a live result is reused */
+        PL_TRY(pl_svec_dup(x, out));
+        PL_TRY(pl_mul(p, y, x, x));
+        return pl_mul(p, x, out, out);
     case OP_ADD_PUBLIC:
         return pl_add_public(p, x, t->y, out);
     case OP_MUL_PUBLIC:
@@ -157,21 +289,45 @@ static pl_status apply(pl_party *p, const test_case *t, pl_svec *x, const pl_sve
         return pl_sum(p, (const pl_svec *[]){x, y, x}, 3, out);
     case OP_TOTAL:
         return pl_total(p, x, out);
-    case OP_A2B:
-        return pl_a2b(p, x, out);
-    case OP_BIT_TO_ARITH:
-    case OP_BIT_TO_ARITH_128:
+    case OP_WORDS:
+        return pl_words(p, x, 64, out);
+    case OP_WORDS_20:
+        return pl_words(p, x, 20, out);
+    case OP_TO_ARITH_64:
+    case OP_TO_ARITH_128:
+    case OP_TO_ARITH_32:
         return pl_bit_to_arith(p, x, result_kind(t->o, t->kind), out);
     case OP_LESS:
-    case OP_LESS_128:
-    case OP_LESS_BOOL:
-        PL_TRY(pl_less_than_public(p, x, t->y, result_kind(t->o, t->kind), x)); /* out is x */
+        return pl_less_than(p, x, y, t->kind == PL_ARITH_32 ? 31 : 63, out);
+    case OP_LESS_FULL:
+        return pl_less_than(p, x, y, 64, out);
+    case OP_LESS_40:
+        return pl_less_than(p, x, y, 40, out);
+    case OP_LESS_PUBLIC:
+    case OP_LESS_PUBLIC_FULL:
+        PL_TRY(pl_less_than_public(p, x, t->y, t->o == OP_LESS_PUBLIC ? 63 : 64, x)); /* out is x */
         pl_svec_take(out, x);
         return PL_OK;
+    case OP_SIGN_1:
+        return pl_sign(p, x, y, 1, out);
+    case OP_EQUAL:
+        return pl_equal(p, x, y, out);
+    case OP_EQUAL_PUBLIC:
+        return pl_equal_public(p, x, t->y, out);
     case OP_MAX: /* the odd one out, ties */
         return pl_max(p, (const pl_svec *const[]){x, x, y, x, x}, 5, out);
+    case OP_MIN:
+        return pl_min(p, (const pl_svec *const[]){x, x, y, x, x}, 5, out);
+    case OP_CHOOSE:
+        return choose(p, t, x, y, out);
     case OP_SELECT:
         return pl_select(p, y, x, out);
+    case OP_MUL_FIXED:
+        return pl_mul_fixed(p, x, y, FRAC_BITS, out);
+    case OP_TRUNCATE:
+        return pl_truncate(p, x, FRAC_BITS, out);
+    case OP_LESS_ROWS:
+        return less_rows(p, t, x, y, out);
     case OP_CONSTANT:
         return pl_constant(p, t->kind, t->n, t->y, out);
     case OP_COUNT:
@@ -205,24 +361,45 @@ out:
     return status;
 }
 
+/* Some pairs equal, some one apart; and all within what the operation asks for. */
+static void fit(test_case *t, size_t i) {
+    int64_t *a = t->x, *b = t->y;
+    if (t->kind == PL_ARITH_32 && t->o == OP_LESS) {
+        int32_t *x = t->x, *y = t->y;
+        x[i] /= 4;
+        y[i] = i % 3 == 0 ? x[i] : i % 3 == 1 ? x[i] + 1 : y[i] / 4;
+    } else if (t->kind != PL_ARITH_64) {
+        return;
+    } else if (t->o == OP_SELECT) {
+        b[i] &= 1;
+    } else if (t->o == OP_MUL_FIXED) { /* |x y| < 2^62, right up to it */
+        a[i] = i % 3 == 0 ? a[i] >> 2 : a[i] >> (20 + i % 40);
+        b[i] = i % 3 == 0 ? b[i] % 2 : b[i] >> (64 - (i % 40 + 16));
+        if (a[i] > (INT64_C(1) << 61) || a[i] < -(INT64_C(1) << 61))
+            a[i] /= 2;
+    } else if (t->o == OP_TRUNCATE) {
+        a[i] /= 4;
+    } else if (t->o == OP_LESS_40) {
+        a[i] %= INT64_C(1) << 39;
+        b[i] = i % 2 == 0 ? a[i] : b[i] % (INT64_C(1) << 39);
+    } else if (t->o == OP_EQUAL || t->o == OP_EQUAL_PUBLIC || t->o == OP_LESS_FULL ||
+               t->o == OP_LESS_PUBLIC_FULL) { /* one bit apart */
+        b[i] = i % 5 == 0 ? a[i] : i % 5 == 1 ? a[i] ^ (int64_t)(UINT64_C(1) << i % 64) : b[i];
+    } else if (t->o == OP_LESS || t->o == OP_MAX || t->o == OP_MIN || t->o == OP_LESS_PUBLIC) {
+        /* |x - y| < 2^63: a quarter of the range each */
+        a[i] /= 4;
+        b[i] = i % 5 == 0 ? a[i] : i % 5 == 1 ? a[i] + 1 : i % 5 == 2 ? a[i] - 1 : b[i] / 4;
+    }
+}
+
 static void prepare(test_case *t, uint64_t stream) {
-    size_t bytes = (t->n == 0 ? 1 : t->n) * 16;
+    size_t bytes = (t->n + 64) * 16;
     t->x = calloc(1, bytes);
     t->y = calloc(1, bytes);
     fixture_values(t->kind, stream, t->x, t->n);
     fixture_values(t->kind, stream + 1, t->y, t->n);
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->o == OP_LESS || t->o == OP_MAX || t->o == OP_LESS_128 || t->o == OP_LESS_BOOL) {
-            /* |x - y| < 2^63: a quarter of the range each; some of them equal, some one apart */
-            int64_t *a = t->x, *b = t->y;
-            a[i] /= 4;
-            b[i] = i % 5 == 0 ? a[i] : i % 5 == 1 ? a[i] + 1 : i % 5 == 2 ? a[i] - 1 : b[i] / 4;
-        }
-        if (t->o == OP_SELECT && t->kind == PL_ARITH_64)
-            ((uint64_t *)t->y)[i] &= 1;
-        if (t->o == OP_SELECT && t->kind == PL_ARITH_128)
-            ((pl_u128 *)t->y)[i] &= 1;
-    }
+    for (size_t i = 0; i < t->n; i++)
+        fit(t, i);
     for (size_t r = 0; r < 8; r++)
         t->out[r] = calloc(1, bytes);
 }
@@ -244,9 +421,7 @@ static void check_case(const fixture_set *set, test_case *t, uint64_t stream) {
     for (size_t rank = 0; rank < set->n_parties; rank++) {
         for (size_t i = 0; i < result_length(t); i++) {
             pl_u128 want = (t->recipients >> rank & 1) != 0 ? expect(t, i) : 0; /* nobody else */
-            if (kind != PL_ARITH_128)
-                want = (uint64_t)want;
-            if (get(kind, t->out[rank], i) != want)
+            if (get(kind, t->out[rank], i) != cut(kind, want))
                 fail_msg("%s: operation %d on %s, element %zu of %zu at rank %zu is wrong",
                          set->scheme, (int)t->o, pl_kind_name(t->kind), i, t->n, rank);
             n_checked++;
@@ -255,9 +430,9 @@ static void check_case(const fixture_set *set, test_case *t, uint64_t stream) {
     finish(t);
 }
 
-static const fixture_set rep3_3 = {"rep3", 3, {0, 1, 2}, 3};
-static const fixture_set rep3_5 = {"rep3", 5, {3, 0, 2}, 3};
-static const fixture_set plain_3 = {"plain", 3, {1}, 1};
+static const fixture_set rep3_3 = {"rep3", 3, {0, 1, 2}, 3, {0, 0}};
+static const fixture_set rep3_5 = {"rep3", 5, {3, 0, 2}, 3, {0, 0}};
+static const fixture_set plain_3 = {"plain", 3, {1}, 1, {0, 0}};
 
 static void operations(const fixture_set *set, size_t n, uint64_t recipients, size_t owner_0,
                        size_t owner_1) {
@@ -277,11 +452,34 @@ static void operations(const fixture_set *set, size_t n, uint64_t recipients, si
 
 static void operations_over_lengths(void **state) {
     (void)state;
-    static const size_t lengths[] = {0, 1, 63, 64, 65, 1000};
+    static const size_t lengths[] = {0, 1, 2, 63, 64, 65, 200, 1000, 1537};
     for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
         operations(&plain_3, lengths[l], 5, 0, 2);
         operations(&rep3_3, lengths[l], 7, l % 3, (l + 1) % 3);
     }
+}
+
+/* On long links other forms are chosen: parallel prefix, groups, more blocks in flight. */
+static void operations_over_nets(void **state) {
+    (void)state;
+    static const pl_net nets[] = {{40000, 1.25e7}, {5000, 1e9}, {300, 1e8}, {1e-3, 1e3}};
+    for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
+        fixture_set far = rep3_3;
+        far.net = nets[i];
+        operations(&far, 700, 7, i % 3, (i + 1) % 3);
+    }
+}
+
+/* Every kernel the processor has, and the portable one. */
+static void operations_over_kernels(void **state) {
+    (void)state;
+    const pl_kernels *all[PL_KERNELS_MAX];
+    size_t n = pl_kernels_all(all);
+    for (size_t k = 0; k < n; k++) {
+        pl_kernels_force(all[k]);
+        operations(&rep3_3, 700, 7, 0, 1);
+    }
+    pl_kernels_force(NULL);
 }
 
 static void operations_from_and_to_outside(void **state) {
@@ -297,7 +495,7 @@ static void owners_and_recipients(void **state) {
     for (size_t owner = 0; owner < 5; owner++) {
         for (uint64_t recipients = 1; recipients < 32; recipients++) {
             test_case t = {.o = OP_MUL,
-                           .kind = (pl_kind)(recipients % 3),
+                           .kind = (pl_kind)(recipients % PL_KIND_COUNT),
                            .n = 9,
                            .owners = {owner, (owner + recipients) % 5},
                            .recipients = recipients};
@@ -306,13 +504,23 @@ static void owners_and_recipients(void **state) {
     }
 }
 
-/* Longer than a chunk, than the backlog and than the pipe, and not a multiple of them. */
+/* Longer than a chunk, than the backlog, than the pipe and than the blocks in flight, and not a
+ * multiple of them. */
 static void long_vectors(void **state) {
     (void)state;
     for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
         test_case t = {.o = OP_MUL, .kind = kind, .n = 200001, .owners = {1, 2}, .recipients = 0x3};
         check_case(&rep3_5, &t, 7);
     }
+    static const op ops[] = {OP_LESS, OP_EQUAL, OP_WORDS, OP_MUL_FIXED};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        test_case t = {
+            .o = ops[i], .kind = PL_ARITH_64, .n = 700001, .owners = {1, 2}, .recipients = 1};
+        check_case(&rep3_3, &t, 11 + i);
+    }
+    test_case t = {
+        .o = OP_TO_ARITH_64, .kind = PL_BIT, .n = 700001, .owners = {1, 2}, .recipients = 1};
+    check_case(&rep3_3, &t, 19);
 }
 
 static void cases_were_run(void **state) {
@@ -324,6 +532,7 @@ static void cases_were_run(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_over_lengths), cmocka_unit_test(operations_from_and_to_outside),
+        cmocka_unit_test(operations_over_nets),    cmocka_unit_test(operations_over_kernels),
         cmocka_unit_test(owners_and_recipients),   cmocka_unit_test(long_vectors),
         cmocka_unit_test(cases_were_run),
     };

@@ -11,7 +11,7 @@
 #define OWNER 3
 #define RECIPIENT 4
 
-static const fixture_set set = {"rep3", 5, {0, 1, 2}, 3};
+static const fixture_set set = {"rep3", 5, {0, 1, 2}, 3, {0, 0}};
 static const uint64_t inputs[N] = {5, UINT64_MAX, UINT64_C(1) << 63};
 static const uint64_t untouched[N] = {0x1111, 0x2222, 0x3333};
 

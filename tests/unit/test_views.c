@@ -27,7 +27,7 @@ static bool looks_uniform(const uint8_t *bytes, size_t len) {
     return chi > 255 - 8 * 22.6 && chi < 255 + 8 * 22.6;
 }
 
-static const fixture_set set = {"rep3", 5, {0, 1, 2}, 3};
+static const fixture_set set = {"rep3", 5, {0, 1, 2}, 3, {0, 0}};
 
 /* ---- (1) ---- */
 
@@ -47,7 +47,8 @@ static pl_status all_operations(pl_party *p, void *ctx) {
     PL_CHECK(status, pl_input(p, 1, PL_ARITH_64, N, rank == 1 ? v->y : NULL, &y));
     if (pl_party_computes(p)) {
         PL_CHECK(status, pl_mul(p, &x, &y, &z));
-        PL_CHECK(status, pl_less_than_public(p, &x, v->c, PL_ARITH_64, &y));
+        PL_CHECK(status, pl_less_than_public(p, &x, v->c, 63, &y));
+        PL_CHECK(status, pl_bit_to_arith(p, &y, PL_ARITH_64, &y));
         PL_CHECK(status, pl_select(p, &y, &z, &z));
     }
     PL_CHECK(status, pl_open(p, &z, PL_ARITH_64, N, 1u << 4, "zeros", v->out[rank]));

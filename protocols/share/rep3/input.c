@@ -8,16 +8,16 @@
  * is sent to P_{d+1}; x_{d+2} = 0. P_{d+1} sees x minus a mask it does not know, P_{d+2} sees the
  * mask. */
 pl_status pl_rep3_deal(pl_party *p, size_t dealer, const void *values, pl_svec *out) {
-    pl_rep3 *rep3 = p->state;
     size_t bytes = pl_svec_bytes(out);
     if (p->index == dealer) {
-        PL_TRY(pl_prg_fill(rep3->input[0], out->component[0], bytes));
+        PL_TRY(pl_rep3_fill(p, PL_STREAM_INPUT, 0, out->component[0], bytes));
         pl_ring_sub(out->kind, out->component[1], values, out->component[0], out->n);
+        pl_ring_clear_padding(out->kind, out->component[1], out->n);
         PL_TRY(pl_mesh_send(p->mesh, pl_rep3_next(p), out->component[1], bytes));
     } else if (p->index == (dealer + 1) % 3) {
         PL_TRY(pl_mesh_recv(p->mesh, pl_rep3_prev(p), out->component[0], bytes));
     } else {
-        PL_TRY(pl_prg_fill(rep3->input[1], out->component[1], bytes));
+        PL_TRY(pl_rep3_fill(p, PL_STREAM_INPUT, 1, out->component[1], bytes));
     }
     return pl_mesh_finish(p->mesh);
 }
@@ -56,7 +56,7 @@ typedef struct package {
 
 static pl_status make_package(pl_party *p, const void *values, pl_kind kind, size_t n,
                               package *pack) {
-    size_t bytes = n * pl_kind_bytes(kind);
+    size_t bytes = pl_kind_bytes(kind, n);
     PL_TRY(pl_secret_alloc(bytes, &pack->stream));
     PL_TRY(pl_secret_alloc(bytes, &pack->vector));
     PL_TRY(pl_prg_fill(p->own, pack->seeds, sizeof pack->seeds));
@@ -64,6 +64,7 @@ static pl_status make_package(pl_party *p, const void *values, pl_kind kind, siz
     pl_ring_sub(kind, pack->vector, values, pack->stream, n);
     PL_TRY(expand_seed(pack->seeds[1], pack->stream, bytes));
     pl_ring_sub(kind, pack->vector, pack->vector, pack->stream, n);
+    pl_ring_clear_padding(kind, pack->vector, n);
     return digest_vector(pack->vector, bytes, pack->digest);
 }
 
@@ -77,7 +78,7 @@ static pl_status send_package(pl_party *p, const package *pack, size_t bytes) {
 }
 
 static pl_status give_input(pl_party *p, const void *values, pl_kind kind, size_t n) {
-    size_t bytes = n * pl_kind_bytes(kind);
+    size_t bytes = pl_kind_bytes(kind, n);
     package *pack;
     PL_TRY(pl_secret_alloc(sizeof *pack, &pack));
     pl_status status = make_package(p, values, kind, n, pack);

@@ -39,16 +39,21 @@ static void add_alpha(const pl_rep3 *rep3, pl_kind kind, size_t j, void *chunk, 
     pl_ring_sub(kind, chunk, chunk, rep3->scratch[1], n);
 }
 
+static bool has_padding(pl_kind kind, size_t n) {
+    return kind == PL_BIT && n % 64 != 0;
+}
+
 static pl_status share_afresh(pl_party *p, pl_svec *x) {
     pl_rep3 *rep3 = p->state;
-    size_t width = pl_kind_bytes(x->kind), chunk = PL_REP3_CHUNK_BYTES / width;
-    for (size_t at = 0; at < x->n; at += chunk) {
-        size_t n = x->n - at < chunk ? x->n - at : chunk;
+    pl_kind kind = pl_kind_unit(x->kind);
+    size_t width = pl_kind_bytes(kind, 1), chunk = PL_REP3_CHUNK_BYTES / width;
+    size_t n_units = pl_kind_units(x->kind, x->n);
+    for (size_t at = 0; at < n_units; at += chunk) {
+        size_t n = n_units - at < chunk ? n_units - at : chunk;
         for (size_t j = 0; j < 2; j++)
             PL_TRY(pl_prg_fill(rep3->open, rep3->scratch[j], n * width));
         for (size_t c = 0; c < 2; c++)
-            add_alpha(rep3, x->kind, (p->index + c) % 3, (uint8_t *)x->component[c] + at * width,
-                      n);
+            add_alpha(rep3, kind, (p->index + c) % 3, (uint8_t *)x->component[c] + at * width, n);
     }
     return PL_OK;
 }
@@ -116,6 +121,7 @@ static pl_status compare_and_add(const pl_party *p, const opening *o, pl_kind ki
     }
     pl_ring_add(kind, out_values, o->component[0], o->component[1], n);
     pl_ring_add(kind, out_values, out_values, o->component[2], n);
+    pl_ring_clear_padding(kind, out_values, n);
     return PL_OK;
 }
 
@@ -133,11 +139,14 @@ static pl_status exchange(pl_party *p, const pl_svec *x, pl_kind kind, uint64_t 
 pl_status pl_rep3_open(pl_party *p, const pl_svec *x, pl_kind kind, size_t n, uint64_t recipients,
                        void *out_values) {
     pl_svec fresh = {0};
-    opening o = {.bytes = n * pl_kind_bytes(kind)};
+    opening o = {.bytes = pl_kind_bytes(kind, n)};
     pl_status status = PL_OK;
-    if (pl_party_computes(p) && any_outside(p, recipients)) {
+    if (pl_party_computes(p) && (any_outside(p, recipients) || has_padding(kind, n))) {
         PL_CHECK(status, pl_svec_dup(x, &fresh));
-        PL_CHECK(status, share_afresh(p, &fresh));
+        if (any_outside(p, recipients))
+            PL_CHECK(status, share_afresh(p, &fresh));
+        for (size_t c = 0; c < 2; c++) /* nobody needs to see what stands there */
+            pl_ring_clear_padding(kind, fresh.component[c], n);
         x = &fresh;
     }
     PL_CHECK(status, exchange(p, x, kind, recipients, &o, n, out_values));

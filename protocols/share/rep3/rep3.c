@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nonces: which stream of a key is read for what. */
-enum { STREAM_MASK = 1, STREAM_INPUT = 2, STREAM_OPEN = 3 };
+/* Nonces: a stream of a pair's key has its number + 1, the one of all three this. */
+#define NONCE_OPEN 1
 
 size_t pl_rep3_prev(const pl_party *p) {
     return p->compute[(p->index + 2) % 3];
@@ -15,6 +15,18 @@ size_t pl_rep3_prev(const pl_party *p) {
 
 size_t pl_rep3_next(const pl_party *p) {
     return p->compute[(p->index + 1) % 3];
+}
+
+pl_status pl_rep3_fill(pl_party *p, pl_rep3_stream stream, size_t slot, void *out, size_t len) {
+    pl_rep3 *rep3 = p->state;
+    return pl_prg_fill(rep3->stream[stream][slot], out, len);
+}
+
+pl_status pl_rep3_masks(pl_party *p, size_t bytes) {
+    pl_rep3 *rep3 = p->state;
+    PL_ASSERT(bytes <= PL_TILE_WORDS * 8);
+    PL_TRY(pl_rep3_fill(p, PL_STREAM_MASK, 0, rep3->tile[0], bytes));
+    return pl_rep3_fill(p, PL_STREAM_MASK, 1, rep3->tile[1], bytes);
 }
 
 /* What each party adds to the keys: one secret per peer, and one for all. A key is good if one
@@ -50,10 +62,8 @@ static pl_status pair_streams(pl_party *p, const key_exchange *x, size_t peer, s
     memcpy(both, first ? x->sent[peer].pair : x->received[peer].pair, 32);
     memcpy(both + 32, first ? x->received[peer].pair : x->sent[peer].pair, 32);
     pl_status status = pl_share_digest("parley rep3 pair key v1", both, sizeof both, key);
-    if (pl_is_ok(status))
-        status = pl_prg_new(key, STREAM_MASK, &rep3->mask[slot]);
-    if (pl_is_ok(status))
-        status = pl_prg_new(key, STREAM_INPUT, &rep3->input[slot]);
+    for (uint64_t i = 0; i < PL_STREAM_COUNT && pl_is_ok(status); i++)
+        status = pl_prg_new(key, i + 1, &rep3->stream[i][slot]);
     pl_wipe(both, sizeof both);
     pl_wipe(key, sizeof key);
     return status;
@@ -66,7 +76,7 @@ static pl_status common_stream(pl_party *p, const key_exchange *x) {
         memcpy(all + 32 * i, i == p->index ? x->sent[i].common : x->received[i].common, 32);
     pl_status status = pl_share_digest("parley rep3 common key v1", all, sizeof all, key);
     if (pl_is_ok(status))
-        status = pl_prg_new(key, STREAM_OPEN, &rep3->open);
+        status = pl_prg_new(key, NONCE_OPEN, &rep3->open);
     pl_wipe(all, sizeof all);
     pl_wipe(key, sizeof key);
     return status;
@@ -76,8 +86,10 @@ static pl_status setup(pl_party *p, const uint8_t seed[32]) {
     pl_rep3 *rep3;
     PL_TRY(pl_alloc(1, sizeof *rep3, &rep3));
     p->state = rep3;
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < 2; i++) {
         PL_TRY(pl_secret_alloc(PL_REP3_CHUNK_BYTES, &rep3->scratch[i]));
+        PL_TRY(pl_secret_alloc(PL_TILE_WORDS * 8, &rep3->tile[i]));
+    }
     key_exchange *x;
     PL_TRY(pl_secret_alloc(sizeof *x, &x));
     pl_status status;
@@ -95,9 +107,10 @@ out:
 static void teardown(pl_party *p) {
     pl_rep3 *rep3 = p->state;
     for (size_t i = 0; i < 2; i++) {
-        pl_prg_free(rep3->mask[i]);
-        pl_prg_free(rep3->input[i]);
+        for (size_t k = 0; k < PL_STREAM_COUNT; k++)
+            pl_prg_free(rep3->stream[k][i]);
         pl_secret_free(rep3->scratch[i], PL_REP3_CHUNK_BYTES);
+        pl_secret_free(rep3->tile[i], PL_TILE_WORDS * 8);
     }
     pl_prg_free(rep3->open);
     free(rep3);
@@ -121,7 +134,14 @@ const pl_scheme pl_scheme_rep3 = {
     .input = pl_rep3_input,
     .add_public = add_public,
     .mul = pl_rep3_mul,
-    .split_sum = pl_rep3_split_sum,
-    .split_xor = pl_rep3_split_xor,
+    .mul_fixed = pl_rep3_mul_fixed,
+    .truncate = pl_rep3_truncate,
+    .matmul = pl_rep3_matmul,
+    .sign = pl_rep3_sign,
+    .zero = pl_rep3_zero,
+    .words = pl_rep3_words,
+    .bit_to_arith = pl_rep3_bit_to_arith,
+    .less_rows = pl_rep3_less_rows,
+    .shuffle = pl_rep3_shuffle,
     .open = pl_rep3_open,
 };

@@ -1,0 +1,3 @@
+#define KERNELS_NAME "portable"
+#define KERNELS pl_kernels_portable
+#include "protocols/ring/kernels_body.h"

@@ -1,0 +1,267 @@
+/* Exact truncation of a product. The local parts z_0 + z_1 + z_2 = x y of a multiplication are not
+ * reshared; in every third P_{d+1} gives z_{d+1} to the dealer and P_{d+2} gives z_{d+2} to
+ * P_{d+1}: u = z_d + z_{d+1} + 2^62, known to the dealer       v = z_{d+2}, known to the two others
+ * With x y in (-2^62, 2^62), w = x y + 2^62 is in [0, 2^63), and u + v = w or w + 2^64. So
+ *     floor(w / 2^f) = (u >> f) + (v >> f) + carry - 2^(64 - f) wrap
+ * where carry is that of the low f bits and wrap = u_63 OR v_63, because w_63 = 0: if both are 0
+ * there is no wrap, if one is 1 its number exceeds w. And wrap = 1 - (1 - u_63)(1 - v_63): the
+ * dealer shares 1 - u_63 between the two others, who know v_63 and keep their part of it or not;
+ * only its low f bits count, so 32 bits are enough. The carry is one adder of f bits and a bit to
+ * arithmetic, into whose messages all the rest is put. floor(x y / 2^f) = floor(w / 2^f) - 2^(62 -
+ * f). Compare Catrina and de Hoogh 2010, "Improved Primitives for Secure Multiparty Integer
+ * Computation" (exact truncation by a comparison); the decomposition follows Dalskov, Escudero,
+ * Keller 2021, "Fantastic Four", section 4, without its error. */
+#include "protocols/base/secret.h"
+#include "protocols/share/rep3/rep3.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define THIRD_MAX(words) ((words) / 3 + 16)
+#define HALF (UINT64_C(1) << 62)
+
+typedef struct truncation {
+    pl_carry_plan plan;
+    unsigned f;
+    const pl_svec *x, *y; /* factors */
+    const uint64_t *z;    /* or their product's local part */
+    pl_svec *out;
+} truncation;
+
+typedef enum stage { STAGE_DEAL, STAGE_CARRY, STAGE_BITS } stage;
+
+typedef struct lane {
+    stage stage;
+    size_t at, words, part[4];
+    uint64_t *z, *got;    /* [64 words]: local parts, of this party and from the next one */
+    uint64_t *shifted[3]; /* per role, [64 words of a third]: shares of u >> f */
+    uint64_t *middle[3];  /* of roles 1 and 2: what is in y_{d+2} */
+    uint32_t *wrap[3];    /* per role: shares of 1 - u_63 */
+    size_t block_bytes, third_bytes;
+    pl_mark received, sent;
+    pl_adder adder;
+    pl_b2a bits;
+} lane;
+
+static pl_status lane_init(lane *l, const truncation *t, size_t words) {
+    l->block_bytes = 8 * 64 * words;
+    l->third_bytes = 8 * 64 * THIRD_MAX(words);
+    PL_TRY(pl_secret_alloc(l->block_bytes, &l->z));
+    PL_TRY(pl_secret_alloc(l->block_bytes, &l->got));
+    for (size_t role = 0; role < 3; role++) {
+        PL_TRY(pl_secret_alloc(l->third_bytes, &l->shifted[role]));
+        PL_TRY(pl_secret_alloc(l->third_bytes, &l->middle[role]));
+        PL_TRY(pl_secret_alloc(l->third_bytes / 2, &l->wrap[role]));
+    }
+
+    PL_TRY(pl_adder_init(&l->adder, &t->plan, words, t->f, false));
+    return pl_b2a_init(&l->bits, words);
+}
+
+static void lane_done(lane *l) {
+    pl_secret_free(l->z, l->block_bytes);
+    pl_secret_free(l->got, l->block_bytes);
+    for (size_t role = 0; role < 3; role++) {
+        pl_secret_free(l->shifted[role], l->third_bytes);
+        pl_secret_free(l->middle[role], l->third_bytes);
+        pl_secret_free(l->wrap[role], l->third_bytes / 2);
+    }
+    pl_adder_done(&l->adder);
+    pl_b2a_done(&l->bits);
+}
+
+/* The third in which this party has the role: n elements from element `first` of the block. */
+static size_t third_of(const pl_party *p, const lane *l, size_t role, size_t *out_first) {
+    size_t t = (p->index + 3 - role) % 3;
+    *out_first = 64 * l->part[t];
+    return 64 * (l->part[t + 1] - l->part[t]);
+}
+
+/* ---- local parts ---- */
+
+/* The first component of every party, with a fresh zero sharing on it. */
+static pl_status mask_own(pl_party *p, const pl_svec *x, size_t at, size_t n, uint64_t *z) {
+    const pl_rep3 *rep3 = p->state;
+    for (size_t i = 0; i < n; i += PL_TILE_WORDS) {
+        size_t now = n - i < PL_TILE_WORDS ? n - i : PL_TILE_WORDS;
+        PL_TRY(pl_rep3_masks(p, 8 * now));
+        pl_ring_add(PL_ARITH_64, z + i, (const uint64_t *)x->component[0] + at + i, rep3->tile[0],
+                    now);
+        pl_ring_sub(PL_ARITH_64, z + i, z + i, rep3->tile[1], now);
+    }
+    return PL_OK;
+}
+
+static pl_status make_local(pl_party *p, const truncation *t, lane *l) {
+    size_t n = 64 * l->words, at = 64 * l->at;
+    if (t->z != NULL)
+        memcpy(l->z, t->z + at, 8 * n);
+    else if (t->y != NULL)
+        return pl_rep3_cross(p, t->x, t->y, at, n, l->z);
+    else
+        return mask_own(p, t->x, at, n, l->z);
+    return PL_OK;
+}
+
+static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
+    const truncation *t = op;
+    lane *l = where;
+    size_t first, n, prev = pl_rep3_prev(p), next = pl_rep3_next(p);
+    l->stage = STAGE_DEAL;
+    l->at = at;
+    l->words = words;
+    for (size_t k = 0; k <= 3; k++)
+        l->part[k] = pl_third_begin(words, k);
+    if (l->sent.bytes != 0) /* of the block before */
+        PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent));
+    PL_TRY(make_local(p, t, l));
+    for (size_t role = 0; role < 2; role++) {
+        n = third_of(p, l, role, &first);
+        PL_TRY(pl_mesh_recv(p->mesh, next, l->got + first, 8 * n));
+        n = third_of(p, l, role + 1, &first);
+        PL_TRY(pl_mesh_send(p->mesh, prev, l->z + first, 8 * n));
+    }
+    l->received = pl_mesh_mark_received(p->mesh, next);
+    l->sent = pl_mesh_mark_sent(p->mesh, prev);
+    return pl_mesh_pump(p->mesh);
+}
+
+/* ---- dealing ---- */
+
+/* The dealer: u in place of z; and u >> f and 1 - u_63, less what P_{d+1} has from a key. */
+static pl_status split(pl_party *p, const truncation *t, lane *l) {
+    size_t first, n = third_of(p, l, 0, &first);
+    uint64_t *u = l->z + first, *right = l->middle[0], *left = l->shifted[0];
+    uint32_t *wrap = l->wrap[0];
+    PL_TRY(pl_rep3_fill(p, PL_STREAM_SHIFTED, 1, right, 8 * n));
+    PL_TRY(pl_rep3_fill(p, PL_STREAM_WRAP, 1, wrap, 4 * n));
+    for (size_t i = 0; i < n; i++) {
+        u[i] += l->got[first + i] + HALF;
+        left[i] = (u[i] >> t->f) - right[i];
+        wrap[i] = (1 ^ (uint32_t)(u[i] >> 63)) - wrap[i];
+    }
+    return PL_OK;
+}
+
+/* Where v_63 is 0, the share of 1 - u_63, at the place of the wrap. */
+static uint64_t wrap_part(uint64_t v, uint32_t wrap, unsigned f) {
+    return ((uint64_t)wrap << (64 - f)) & ((v >> 63) - 1);
+}
+
+/* P_{d+1}: v is put where the addends are taken from. */
+static pl_status join_right(pl_party *p, const truncation *t, lane *l) {
+    size_t first, n = third_of(p, l, 1, &first);
+    const uint64_t *v = l->got + first;
+    PL_TRY(pl_rep3_fill(p, PL_STREAM_SHIFTED, 0, l->shifted[1], 8 * n));
+    PL_TRY(pl_rep3_fill(p, PL_STREAM_WRAP, 0, l->wrap[1], 4 * n));
+    for (size_t i = 0; i < n; i++)
+        l->middle[1][i] = wrap_part(v[i], l->wrap[1][i], t->f);
+    if (n != 0)
+        memcpy(l->z + first, v, 8 * n);
+    return PL_OK;
+}
+
+/* P_{d+2}, once the dealer's messages are there. */
+static void join_left(const pl_party *p, const truncation *t, lane *l) {
+    size_t first, n = third_of(p, l, 2, &first);
+    const uint64_t *v = l->z + first;
+    uint64_t constant = (UINT64_C(1) << (64 - t->f)) + (UINT64_C(1) << (62 - t->f));
+    for (size_t i = 0; i < n; i++)
+        l->middle[2][i] = (v[i] >> t->f) - constant + wrap_part(v[i], l->wrap[2][i], t->f);
+}
+
+static pl_status deal(pl_party *p, const truncation *t, lane *l) {
+    size_t first, n, prev = pl_rep3_prev(p), next = pl_rep3_next(p);
+    PL_TRY(pl_mesh_wait_received(p->mesh, l->received));
+    PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent)); /* z is written over now */
+    PL_TRY(split(p, t, l));
+    PL_TRY(join_right(p, t, l));
+    pl_source source = {.x = {l->z, NULL}, .is_single = true};
+    PL_TRY(pl_adder_deal(p, &l->adder, &source, 0, l->words, t->f));
+    n = third_of(p, l, 2, &first);
+    PL_TRY(pl_mesh_recv(p->mesh, next, l->shifted[2], 8 * n));
+    PL_TRY(pl_mesh_recv(p->mesh, next, l->wrap[2], 4 * n));
+    l->received = pl_mesh_mark_received(p->mesh, next);
+    n = third_of(p, l, 0, &first);
+    PL_TRY(pl_mesh_send(p->mesh, prev, l->shifted[0], 8 * n));
+    PL_TRY(pl_mesh_send(p->mesh, prev, l->wrap[0], 4 * n));
+    l->sent = pl_mesh_mark_sent(p->mesh, prev);
+    l->stage = STAGE_CARRY;
+    return pl_mesh_pump(p->mesh);
+}
+
+/* ---- the carry, and everything together ---- */
+
+static pl_status begin_bits(pl_party *p, const truncation *t, lane *l) {
+    PL_TRY(pl_mesh_wait_received(p->mesh, l->received));
+    join_left(p, t, l);
+    pl_b2a_start(&l->bits, l->part, l->words);
+    for (size_t c = 0; c < 2; c++) {
+        l->bits.bits[c] = l->adder.carry[c] + t->plan.result * l->words;
+        l->bits.out[c] = (uint64_t *)t->out->component[c] + 64 * l->at;
+    }
+    l->bits.left = l->shifted[0];
+    l->bits.right = l->middle[0];
+    l->bits.right_1 = l->shifted[1];
+    l->bits.middle_1 = l->middle[1];
+    l->bits.left_2 = l->shifted[2];
+    l->bits.middle_2 = l->middle[2];
+    l->stage = STAGE_BITS;
+    return PL_OK;
+}
+
+static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
+    const truncation *t = op;
+    lane *l = where;
+    bool done = false;
+    *out_done = false;
+    if (l->stage == STAGE_DEAL)
+        return deal(p, t, l);
+    if (l->stage == STAGE_BITS)
+        return pl_b2a_step(p, &l->bits, out_done);
+    PL_TRY(pl_adder_step(p, &l->adder, &done));
+    if (!done)
+        return PL_OK;
+    PL_TRY(begin_bits(p, t, l));
+    return pl_b2a_step(p, &l->bits, out_done);
+}
+
+static pl_status run(pl_party *p, truncation *t, unsigned frac_bits) {
+    static const pl_flow_ops ops = {start, step};
+    size_t n_words = pl_bit_words(t->out->n);
+    pl_flow flow = pl_flow_truncate(n_words, &p->net);
+    lane *lanes;
+    void *list[PL_FLIGHT_MAX];
+    pl_status status = PL_OK;
+    t->f = frac_bits;
+    pl_carry_plan_make(&t->plan, frac_bits, pl_carry_choose(frac_bits, false, n_words, &p->net),
+                       false);
+    PL_TRY(pl_alloc(flow.in_flight, sizeof *lanes, &lanes));
+    for (size_t i = 0; i < flow.in_flight && pl_is_ok(status); i++) {
+        list[i] = &lanes[i];
+        status = lane_init(&lanes[i], t, pl_flow_words_max(&flow));
+    }
+    if (pl_is_ok(status))
+        status = pl_flow_run(p, &flow, &ops, t, list);
+    status = pl_party_settle(p, status); /* the mesh lets go of the lanes */
+    for (size_t i = 0; i < flow.in_flight; i++)
+        lane_done(&lanes[i]);
+    free(lanes);
+    return status;
+}
+
+pl_status pl_rep3_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                            pl_svec *out) {
+    truncation t = {.x = x, .y = y, .out = out};
+    return run(p, &t, frac_bits);
+}
+
+pl_status pl_rep3_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
+    truncation t = {.x = x, .out = out};
+    return run(p, &t, frac_bits);
+}
+
+pl_status pl_rep3_truncate_local(pl_party *p, const uint64_t *z, unsigned frac_bits, pl_svec *out) {
+    truncation t = {.z = z, .out = out};
+    return run(p, &t, frac_bits);
+}
