@@ -38,6 +38,35 @@ typedef struct failure {
 
 static const uint64_t values[5] = {1, 2, 3, 4, 5};
 
+static pl_status other_operations(pl_party *p, const pl_svec *x) {
+    pl_svec out = {0}, row = {0};
+    pl_status status;
+    PL_CHECK(status, pl_equal(p, x, x, &out));
+    PL_CHECK(status, pl_choose(p, &out, x, x, &out));
+    PL_CHECK(status, pl_mul_fixed(p, x, x, 3, &out));
+    PL_CHECK(status, pl_truncate(p, x, 3, &out));
+    PL_CHECK(status, pl_matmul(p, x, x, &(pl_matmul_shape){1, 5, 1, 3}, &out));
+    PL_CHECK(status, pl_matmul(p, x, x, &(pl_matmul_shape){5, 1, 5, 0}, &out));
+    PL_CHECK(status, pl_less_than(p, x, x, 64, &out));
+    PL_CHECK(status, pl_bit_to_arith(p, &out, PL_ARITH_128, &out));
+    PL_CHECK(status, pl_words(p, x, 64, &row));
+    PL_CHECK(status, pl_shuffle(p, (pl_svec *const[]){&row, &row}, 2));
+    const uint32_t positions[] = {0, 1, 2};
+    const pl_row_pairs pairs = {.columns = (const pl_svec *const[]){&row},
+                                .n_columns = 1,
+                                .bits = 64,
+                                .left = positions,
+                                .right = positions,
+                                .n = 3};
+    PL_CHECK(status, pl_less_rows(p, &pairs, &out));
+    PL_CHECK(status, pl_not(p, &out, &out));
+    PL_CHECK(status, pl_max(p, (const pl_svec *const[]){x, x, x}, 3, &out));
+out:
+    pl_svec_done(&out);
+    pl_svec_done(&row);
+    return status;
+}
+
 static pl_status work(pl_party *p, pl_svec *x, pl_svec *y) {
     size_t rank = pl_party_rank(p);
     PL_TRY(pl_input(p, 3, PL_ARITH_64, 5, rank == 3 ? values : NULL, x));
@@ -46,6 +75,7 @@ static pl_status work(pl_party *p, pl_svec *x, pl_svec *y) {
         PL_TRY(pl_mul(p, x, y, y));
         PL_TRY(pl_less_than_public(p, x, values, 63, x));
         PL_TRY(pl_bit_to_arith(p, x, PL_ARITH_64, x));
+        PL_TRY(other_operations(p, y));
         PL_TRY(pl_sum(p, (const pl_svec *[]){x, y}, 2, x));
         PL_TRY(pl_concat((const pl_svec *[]){x, y}, 2, x));
         PL_TRY(pl_gather(x, (const size_t[]){1, 2, 3, 4, 5}, 5, x));

@@ -37,6 +37,33 @@ typedef struct view {
     uint64_t out[5][N];
 } view;
 
+/* Operations whose results nobody looks at; what they send is looked at. */
+static pl_status other_operations(pl_party *p, const pl_svec *x, const pl_svec *y) {
+    static uint32_t left[N], right[N];
+    pl_svec out = {0}, row = {0};
+    pl_status status;
+    for (uint32_t i = 0; i < N; i++)
+        right[i] = (i + 1) % N;
+    PL_CHECK(status, pl_equal(p, x, y, &out));
+    PL_CHECK(status, pl_bit_to_arith(p, &out, PL_ARITH_128, &out));
+    PL_CHECK(status, pl_mul_fixed(p, x, y, 20, &out));
+    PL_CHECK(status, pl_truncate(p, x, 20, &out));
+    PL_CHECK(status, pl_matmul(p, x, y, &(pl_matmul_shape){N / 8, 8, N / 8, 20}, &out));
+    PL_CHECK(status, pl_words(p, x, 64, &row));
+    PL_CHECK(status, pl_shuffle(p, (pl_svec *const[]){&row}, 1));
+    const pl_row_pairs pairs = {.columns = (const pl_svec *const[]){&row},
+                                .n_columns = 1,
+                                .bits = 64,
+                                .left = left,
+                                .right = right,
+                                .n = N};
+    PL_CHECK(status, pl_less_rows(p, &pairs, &out));
+out:
+    pl_svec_done(&out);
+    pl_svec_done(&row);
+    return status;
+}
+
 static pl_status all_operations(pl_party *p, void *ctx) {
     view *v = ctx;
     size_t rank = pl_party_rank(p);
@@ -50,6 +77,7 @@ static pl_status all_operations(pl_party *p, void *ctx) {
         PL_CHECK(status, pl_less_than_public(p, &x, v->c, 63, &y));
         PL_CHECK(status, pl_bit_to_arith(p, &y, PL_ARITH_64, &y));
         PL_CHECK(status, pl_select(p, &y, &z, &z));
+        PL_CHECK(status, other_operations(p, &x, &z));
     }
     PL_CHECK(status, pl_open(p, &z, PL_ARITH_64, N, 1u << 4, "zeros", v->out[rank]));
 out:
@@ -76,15 +104,14 @@ static void received_bytes_are_uniform(void **state) {
             for (size_t from = 0; from < 5; from++) {
                 const pl_buf *got = &v.tap.taps[r].received[from];
                 assert_false(got->failed);
-                if (got->len < N * 8)
+                if (got->len < N * 2)
                     continue; /* digests and seeds only */
                 assert_true(looks_uniform(got->data, got->len));
                 n_links++;
             }
         }
-        /* owner -> 1, i+1 -> i three times, 0 -> 1, 1 -> 2 (forward, input), three to the recipient
-         */
-        assert_int_equal(n_links, 1 + 3 + 2 + 3);
+        /* owner -> 1, both ways between all compute parties, three to the recipient */
+        assert_int_equal(n_links, 1 + 6 + 3);
         for (size_t i = 0; i < N; i++)
             assert_true(v.out[4][i] == 0);
         tap_done(&v.tap);
