@@ -6,7 +6,7 @@ Starts three nodes and a scheduler on loopback (tests/integration/federation.py)
   query      a warm query from end to end, as an analyst sees it: the start of `parley query` to its end. "alone": half a second apart,
              "back to back": one after the other
   session    the `bench` session between the nodes: multiplications of shared 64-bit elements a second, over the session links, best of 3,
-             beside the limit that parley-bench-mul measures in the same minute (the same bytes through the same TLS and nothing else)
+             beside the limit that parley-bench measures in the same minute (the same bytes through the same TLS and nothing else)
 Nothing is estimated; every answer is compared with the right one.
 """
 import json
@@ -61,8 +61,9 @@ def session(federation, n):
 
 
 def limit(bin_folder, n):
-    done = subprocess.run([os.path.join(bin_folder, "parley-bench-mul"), str(n), "--json"], capture_output=True, text=True, timeout=120, check=True)
-    return json.loads(done.stdout)["limit_seconds"]
+    done = subprocess.run([os.path.join(bin_folder, "parley-bench"), "run", "limit", "--n", str(n), "--format", "json"],
+                          capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(done.stdout)["seconds_min"]
 
 
 def start_up(federation):

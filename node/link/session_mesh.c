@@ -282,12 +282,10 @@ static pl_status links_new(const pl_link_mesh_params *params, pl_links **out) {
     return PL_OK;
 }
 
-static pl_status mesh_over(pl_links *links, pl_mesh **out) {
+/* On failure links are gone. */
+static pl_status come_up(pl_links *links) {
     pl_status status = bring_up(links);
     capture_all(links);
-    if (pl_is_ok(status))
-        status =
-            pl_mesh_new(links->params.rank, links->params.n_parties, &link_transport, links, out);
     if (!pl_is_ok(status)) {
         links_free(links);
         return status;
@@ -302,10 +300,12 @@ static pl_status mesh_over(pl_links *links, pl_mesh **out) {
 pl_status pl_link_mesh_new(const pl_link_mesh_params *params, pl_mesh **out) {
     pl_links *links;
     PL_TRY(links_new(params, &links));
-    return mesh_over(links, out);
+    PL_TRY(come_up(links));
+    return pl_mesh_new(params->rank, params->n_parties, &link_transport, links, out);
 }
 
-pl_status pl_link_mesh_from_fds(const pl_link_mesh_params *params, const int *fds, pl_mesh **out) {
+pl_status pl_link_transport_from_fds(const pl_link_mesh_params *params, const int *fds,
+                                     pl_transport *out_transport, void **out_ctx) {
     pl_links *links;
     PL_TRY(links_new(params, &links));
     links->params.connections_fd = -1;
@@ -326,5 +326,15 @@ pl_status pl_link_mesh_from_fds(const pl_link_mesh_params *params, const int *fd
         links_free(links);
         return status;
     }
-    return mesh_over(links, out);
+    PL_TRY(come_up(links));
+    *out_transport = link_transport;
+    *out_ctx = links;
+    return PL_OK;
+}
+
+pl_status pl_link_mesh_from_fds(const pl_link_mesh_params *params, const int *fds, pl_mesh **out) {
+    pl_transport transport;
+    void *ctx;
+    PL_TRY(pl_link_transport_from_fds(params, fds, &transport, &ctx));
+    return pl_mesh_new(params->rank, params->n_parties, &transport, ctx, out);
 }

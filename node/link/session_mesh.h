@@ -34,6 +34,11 @@ PL_STATUS pl_link_mesh_new(const pl_link_mesh_params *params, pl_mesh **out);
  * taken. For tests and benches. */
 PL_STATUS pl_link_mesh_from_fds(const pl_link_mesh_params *params, const int *fds, pl_mesh **out);
 
+/* pl_link_transport_from_fds: the transport under such a mesh, for those who put something between
+ * (benches that delay); pl_mesh_new takes out_ctx. */
+PL_STATUS pl_link_transport_from_fds(const pl_link_mesh_params *params, const int *fds,
+                                     pl_transport *out_transport, void **out_ctx);
+
 /* pl_link_library_warm prepares OpenSSL and the interrupt before a sandbox closes. */
 PL_STATUS pl_link_library_warm(void);
 

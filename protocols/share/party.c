@@ -99,6 +99,10 @@ const pl_scheme *pl_party_scheme(const pl_party *p) {
     return p->scheme;
 }
 
+const char *pl_party_scheme_name(const pl_party *p) {
+    return p->scheme->name;
+}
+
 pl_net pl_party_net(const pl_party *p) {
     return p->net;
 }

@@ -49,6 +49,7 @@ size_t pl_party_rank(const pl_party *p);
 size_t pl_party_n_parties(const pl_party *p);
 pl_mesh *pl_party_mesh(const pl_party *p);
 const pl_scheme *pl_party_scheme(const pl_party *p);
+const char *pl_party_scheme_name(const pl_party *p);
 pl_net pl_party_net(const pl_party *p);
 
 /* pl_input shares the owner's vector among the compute parties.

@@ -1,0 +1,367 @@
+#include "bench/run.h"
+
+#include "bench/shim.h"
+#include "node/link/session_mesh.h"
+#include "protocols/net/memory.h"
+#include "protocols/net/memory_transport.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define N_PARTIES 3
+#define LIMIT_RUNS 3
+#define ERROR_BYTES 600
+
+/* What the parties write and the one that started them reads: memory of them all. */
+typedef struct shared {
+    double seconds[N_PARTIES][PL_BENCH_RUNS_MAX];
+    double limit_seconds[N_PARTIES];
+    pl_counters used[N_PARTIES];
+    uint64_t rss_bytes[N_PARTIES];
+    int code[N_PARTIES]; /* a pl_code */
+    char error[N_PARTIES][ERROR_BYTES];
+} shared;
+
+typedef struct job {
+    const pl_bench_setting *setting;
+    size_t rank, n_parties;
+    int fds[N_PARTIES];
+    uint8_t psk[32];
+    pl_transport transport; /* memory only */
+    void *ctx;
+    shared *shared;
+} job;
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static size_t n_parties_of(const pl_bench_setting *s) {
+    return strcmp(s->scheme, "plain") == 0 ? 1 : N_PARTIES;
+}
+
+/* ---- one party ---- */
+
+/* All start together: two rounds of one byte. */
+static pl_status barrier(pl_mesh *mesh) {
+    PL_TRY(pl_bench_stream(mesh, 1, 1));
+    return pl_bench_stream(mesh, 1, 1);
+}
+
+/* The last of several runs counts bytes and rounds: they are the same in all. */
+static pl_status measure_op(job *j, pl_bench *b) {
+    pl_mesh *mesh = pl_party_mesh(b->p);
+    for (unsigned run = 0; run <= j->setting->n_runs; run++) { /* the first one warms up */
+        PL_TRY(barrier(mesh));
+        pl_counters begin = pl_mesh_counters(mesh);
+        double start = now_s();
+        PL_TRY(b->op->run(b));
+        double took = now_s() - start;
+        pl_counters end = pl_mesh_counters(mesh);
+        b->n_done++;
+        if (run > 0)
+            j->shared->seconds[j->rank][run - 1] = took;
+        j->shared->used[j->rank] =
+            (pl_counters){end.bytes_sent - begin.bytes_sent,
+                          end.bytes_received - begin.bytes_received, end.rounds - begin.rounds};
+    }
+    return PL_OK;
+}
+
+/* The bytes of the operation, by everybody as many as by the one that sends most, and nothing else.
+ * A chain is limited by its rounds. */
+static pl_status measure_limit(job *j, pl_bench *b) {
+    pl_mesh *mesh = pl_party_mesh(b->p);
+    bool is_chain = strcmp(b->op->name, "chain") == 0;
+    uint64_t bytes = 0, rounds = j->shared->used[j->rank].rounds;
+    for (size_t i = 0; i < j->n_parties; i++) /* the others' are there: all have met since */
+        bytes = j->shared->used[i].bytes_sent > bytes ? j->shared->used[i].bytes_sent : bytes;
+    for (unsigned run = 0; run < LIMIT_RUNS && bytes != 0; run++) {
+        PL_TRY(barrier(mesh));
+        double start = now_s();
+        PL_TRY(pl_bench_stream(mesh, bytes, is_chain ? rounds : 0));
+        double took = now_s() - start, *best = &j->shared->limit_seconds[j->rank];
+        *best = *best == 0 || took < *best ? took : *best;
+    }
+    return PL_OK;
+}
+
+static uint64_t peak_rss(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+static pl_status measure(job *j, pl_party *p) {
+    pl_bench b = {.op = j->setting->op,
+                  .p = p,
+                  .rank = j->rank,
+                  .n = j->setting->n,
+                  .bits = j->setting->bits};
+    pl_status status;
+    PL_CHECK(status, b.op->prepare(&b));
+    PL_CHECK(status, measure_op(j, &b));
+    j->shared->rss_bytes[j->rank] = peak_rss();
+    PL_CHECK(status, barrier(pl_party_mesh(p)));
+    PL_CHECK(status, measure_limit(j, &b));
+    PL_CHECK(status, b.op->check(&b));
+    PL_CHECK(status, measure_limit(j, &b));
+out:
+    for (size_t i = 0; i < PL_BENCH_VECTORS; i++)
+        pl_svec_done(&b.v[i]);
+    return status;
+}
+
+static pl_status connect_links(job *j, pl_transport *transport, void **ctx) {
+    static const uint8_t session_id[16] = "parley-bench", charter[32] = "parley-bench";
+    pl_link_peer peers[N_PARTIES] = {0};
+    for (size_t i = 0; i < N_PARTIES; i++)
+        memcpy(peers[i].psk, j->psk, sizeof j->psk);
+    pl_link_mesh_params params = {.rank = j->rank,
+                                  .n_parties = j->n_parties,
+                                  .session_id = session_id,
+                                  .peers = peers,
+                                  .connections_fd = -1,
+                                  .first_message = charter,
+                                  .connect_ms = 10000,
+                                  .deadline_ms = 1000 * j->setting->deadline_s,
+                                  .tls = j->setting->transport == PL_BENCH_TLS};
+    return pl_link_transport_from_fds(&params, j->fds, transport, ctx);
+}
+
+static pl_status make_mesh(job *j, pl_mesh **out) {
+    pl_transport transport = j->transport;
+    void *ctx = j->ctx;
+    if (j->setting->transport != PL_BENCH_MEMORY)
+        PL_TRY(connect_links(j, &transport, &ctx));
+    if (j->setting->has_net) {
+        pl_status status = pl_shim_wrap(&j->setting->net, j->n_parties, &transport, &ctx);
+        if (!pl_is_ok(status)) {
+            transport.free(ctx);
+            return status;
+        }
+    }
+    return pl_mesh_new(j->rank, j->n_parties, &transport, ctx, out);
+}
+
+static pl_status run_party(job *j) {
+    static const size_t compute[N_PARTIES] = {0, 1, 2};
+    pl_mesh *mesh = NULL;
+    pl_party *p = NULL;
+    pl_status status;
+    PL_TRY(make_mesh(j, &mesh));
+    pl_party_params params = {.mesh = mesh,
+                              .scheme = j->setting->scheme,
+                              .compute = compute,
+                              .n_compute = j->n_parties,
+                              .net = j->setting->net};
+    if (j->setting->seed != 0) {
+        pl_put_u64(params.seed, j->setting->seed);
+        params.seed[8] = (uint8_t)(j->rank + 1);
+    } else if (RAND_priv_bytes(params.seed, sizeof params.seed) != 1) {
+        PL_CHECK(status, pl_fail(PL_INTERNAL, "no randomness"));
+    }
+    PL_CHECK(status, pl_party_new(&params, &p));
+    status = measure(j, p);
+out:
+    pl_party_free(p);
+    pl_mesh_free(mesh);
+    return status;
+}
+
+/* The error goes to who started the party, in words. */
+static void *sit(void *arg) {
+    job *j = arg;
+    pl_status status = run_party(j);
+    j->shared->code[j->rank] = (int)pl_status_code(status);
+    snprintf(j->shared->error[j->rank], ERROR_BYTES, "%s", pl_status_message(status));
+    pl_status_done(&status);
+    return NULL;
+}
+
+/* ---- parties as threads ---- */
+
+static pl_status run_threads(job *jobs, size_t n) {
+    pthread_t threads[N_PARTIES];
+    pl_transport transport;
+    void *ctx[N_PARTIES];
+    PL_TRY(pl_memory_transports(n, 1000 * jobs[0].setting->deadline_s, &transport, ctx));
+    size_t started = 0;
+    for (; started < n; started++) {
+        jobs[started].transport = transport;
+        jobs[started].ctx = ctx[started];
+        if (pthread_create(&threads[started], NULL, sit, &jobs[started]) != 0)
+            break;
+    }
+    for (size_t i = started; i < n; i++) /* the others see that nobody is there */
+        transport.free(ctx[i]);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    return started == n ? PL_OK : pl_fail(PL_LIMIT, "cannot start a thread");
+}
+
+/* ---- parties as processes ---- */
+
+static pl_status tcp_pair(int out[2]) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    out[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = bind(listener, (struct sockaddr *)&address, len) == 0 && listen(listener, 1) == 0 &&
+              getsockname(listener, (struct sockaddr *)&address, &len) == 0 &&
+              connect(out[0], (struct sockaddr *)&address, len) == 0;
+    out[1] = ok ? accept(listener, NULL, NULL) : -1;
+    close(listener);
+    for (size_t i = 0; i < 2 && out[1] >= 0; i++)
+        setsockopt(out[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return out[1] >= 0
+               ? PL_OK
+               : pl_fail(PL_IO, "cannot connect to this machine itself: %s", strerror(errno));
+}
+
+static pl_status make_sockets(job *jobs) {
+    int pair[2];
+    for (size_t i = 0; i < N_PARTIES; i++) {
+        jobs[i].fds[i] = -1;
+        for (size_t k = 0; k < i; k++) {
+            PL_TRY(tcp_pair(pair));
+            jobs[i].fds[k] = pair[0];
+            jobs[k].fds[i] = pair[1];
+        }
+    }
+    return PL_OK;
+}
+
+/* Descriptors that another process's party holds would keep a lost peer's connection open. */
+static void close_all_but(const job *jobs, size_t rank) {
+    for (size_t i = 0; i < N_PARTIES; i++) {
+        for (size_t k = 0; k < N_PARTIES && i != rank; k++) {
+            if (jobs[i].fds[k] >= 0)
+                close(jobs[i].fds[k]);
+        }
+    }
+}
+
+static pl_status run_processes(job *jobs) {
+    pid_t children[N_PARTIES];
+    PL_TRY(make_sockets(jobs));
+    if (RAND_priv_bytes(jobs[0].psk, sizeof jobs[0].psk) != 1)
+        return pl_fail(PL_INTERNAL, "no randomness");
+    fflush(NULL);
+    for (size_t i = 0; i < N_PARTIES; i++) {
+        memcpy(jobs[i].psk, jobs[0].psk, sizeof jobs[0].psk);
+        jobs[i].shared->code[i] = PL_PEER_LOST;
+        snprintf(jobs[i].shared->error[i], ERROR_BYTES, "party %zu's process died", i);
+        children[i] = fork();
+        if (children[i] == 0) {
+            close_all_but(jobs, i);
+            sit(&jobs[i]);
+            _exit(0);
+        }
+    }
+    close_all_but(jobs, N_PARTIES);
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < N_PARTIES; i++) {
+        if (children[i] > 0)
+            waitpid(children[i], NULL, 0);
+        else if (pl_is_ok(status))
+            status = pl_fail(PL_LIMIT, "cannot start a process");
+    }
+    return status;
+}
+
+/* ---- the result ---- */
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A run took as long as its slowest party. */
+static void take_times(const job *jobs, size_t n, unsigned n_runs, pl_bench_result *out) {
+    double runs[PL_BENCH_RUNS_MAX] = {0};
+    const shared *s = jobs[0].shared;
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned r = 0; r < n_runs; r++)
+            runs[r] = s->seconds[i][r] > runs[r] ? s->seconds[i][r] : runs[r];
+        out->limit_seconds =
+            s->limit_seconds[i] > out->limit_seconds ? s->limit_seconds[i] : out->limit_seconds;
+    }
+    qsort(runs, n_runs, sizeof *runs, by_value);
+    out->seconds_min = runs[0];
+    out->seconds_median = (runs[(n_runs - 1) / 2] + runs[n_runs / 2]) / 2;
+}
+
+static void take_counters(const job *jobs, size_t n, pl_bench_result *out) {
+    const shared *s = jobs[0].shared;
+    for (size_t i = 0; i < n; i++) {
+        out->rounds = s->used[i].rounds > out->rounds ? s->used[i].rounds : out->rounds;
+        out->bytes_sent[i] = s->used[i].bytes_sent;
+        out->peak_rss_bytes =
+            s->rss_bytes[i] > out->peak_rss_bytes ? s->rss_bytes[i] : out->peak_rss_bytes;
+    }
+}
+
+static void take_prediction(const pl_bench_setting *setting, const pl_bench *b,
+                            pl_bench_result *out) {
+    if (setting->op->cost == NULL || n_parties_of(setting) != N_PARTIES)
+        return;
+    pl_cost cost = setting->op->cost(b, &setting->net);
+    out->is_predicted = true;
+    out->rounds_predicted = cost.rounds;
+    memcpy(out->bytes_predicted, cost.bytes_sent, sizeof cost.bytes_sent);
+}
+
+static pl_status first_cause(const job *jobs, size_t n) {
+    const shared *s = jobs[0].shared;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool better = s->code[at] == PL_CODE_OK || s->code[at] == PL_PEER_LOST;
+        if (s->code[i] != PL_CODE_OK && better && (s->code[i] != PL_PEER_LOST || s->code[at] == 0))
+            at = i;
+    }
+    return s->code[at] == PL_CODE_OK
+               ? PL_OK
+               : pl_fail((pl_code)s->code[at], "party %zu: %s", at, s->error[at]);
+}
+
+pl_status pl_bench_run(const pl_bench_setting *setting, pl_bench_result *out) {
+    job jobs[N_PARTIES];
+    size_t n = n_parties_of(setting);
+    shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    *out = (pl_bench_result){0};
+    if (s == MAP_FAILED)
+        return pl_fail(PL_LIMIT, "no memory");
+    for (size_t i = 0; i < N_PARTIES; i++)
+        jobs[i] = (job){.setting = setting, .rank = i, .n_parties = n, .shared = s};
+    pl_status status = setting->transport == PL_BENCH_MEMORY || n == 1 ? run_threads(jobs, n)
+                                                                       : run_processes(jobs);
+    if (pl_is_ok(status))
+        status = first_cause(jobs, n);
+    if (pl_is_ok(status)) {
+        pl_bench b = {.op = setting->op, .n = setting->n, .bits = setting->bits};
+        take_times(jobs, n, setting->n_runs, out);
+        take_counters(jobs, n, out);
+        take_prediction(setting, &b, out);
+        double work = setting->op->work != NULL ? setting->op->work(&b) : (double)setting->n;
+        out->per_second = out->seconds_median > 0 ? work / out->seconds_median : 0;
+    }
+    munmap(s, sizeof *s);
+    return status;
+}

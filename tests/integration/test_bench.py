@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""test_bench.py BIN: parley-bench measures every operation, over every transport and over a network between the parties, checks the
+results, and what it says fits: fields, bytes and rounds as predicted, the same transcript whatever the transport. Speed is not tested.
+Wrong if a result is not checked (the operations' own tests hold them against clear arithmetic too)."""
+import json
+import os
+import subprocess
+import sys
+
+FIELDS = ("op scheme bits n transport net lanes seconds_min seconds_median per_second rounds bytes_sent_per_party peak_rss_bytes "
+          "limit_ratio machine version").split()
+NAMES = "mul and lt eq b2a fixmul matmul chain shuffle sort div limit".split()
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+class Bench:
+    def __init__(self, build_bin):
+        self.program = os.path.join(build_bin, "parley-bench")
+
+    def run(self, *words, timeout=120):
+        return subprocess.run([self.program, *words], capture_output=True, text=True, timeout=timeout)
+
+    def json(self, *words):
+        done = self.run(*words, "--format", "json")
+        expect(done.returncode == 0, f"{words}: exit code {done.returncode}: {done.stderr}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def fields_and_predictions(bench, names):
+    for transport in ("memory", "tcp", "tls"):
+        rows = bench.json("suite", "--n", "70", "--runs", "2", "--transport", transport)
+        expect([row["op"] for row in rows] == names, f"{transport}: {[row['op'] for row in rows]}")
+        for row in rows:
+            missing = [field for field in FIELDS if field not in row]
+            expect(not missing, f"{row['op']} has no {missing}")
+            expect(row["transport"] == transport and row["n"] == 70 and row["scheme"] == "rep3", f"{row}")
+            expect(row["seconds_min"] > 0 and row["seconds_median"] >= row["seconds_min"] and row["peak_rss_bytes"] > 0, f"{row}")
+            if row["op"] != "limit" and "rounds_predicted" in row:
+                expect(row["rounds"] == row["rounds_predicted"], f"{row}")
+                expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
+
+
+def other_settings(bench):
+    for words in (["--bits", "32"], ["--scheme", "plain"]):
+        rows = bench.json("suite", "--n", "100", "--runs", "1", *words)
+        expect(len(rows) >= 4, f"{words}: {rows}")
+    far, = bench.json("run", "lt", "--n", "2000", "--runs", "1", "--net", "wan")
+    expect(far["rounds"] <= 10 and far["seconds_min"] >= far["rounds"] * 0.040 * 0.9, f"wan: {far}")
+    expect("parallel prefix" in far["form"] and "40 ms" in far["form"], f"wan: {far}")
+    paced, = bench.json("run", "mul", "--n", "100000", "--runs", "1", "--net", "1ms,80mbit")
+    expect(paced["seconds_min"] >= 0.08 * 0.9, f"800 kB at 80 Mbit/s took {paced['seconds_min']} s")
+
+
+def misuse(bench):
+    for words, said in ((["run"], "needs an operation"), (["run", "nonsense"], "no operation 'nonsense'"), (["dance"], "no command 'dance'"),
+                        (["run", "mul", "--n", "0"], "from 1 to"), (["run", "mul", "--n"], "needs a value"),
+                        (["run", "mul", "--net", "far"], "40ms,100mbit"), (["run", "lt", "--format", "xml"], "table, json, csv"),
+                        (["run", "eq", "--bits", "32"], "64 bits only"), (["run", "mul", "--lanes", "2"], "takes 1"),
+                        (["run", "matmul", "--n", "100000"], "up to"), (["run", "mul", "--speed", "9"], "no option --speed")):
+        done = bench.run(*words)
+        expect(done.returncode != 0 and said in done.stderr and not done.stderr.startswith("usage"), f"{words}: {done}")
+    done = bench.run("--help")
+    expect(done.returncode == 0 and "examples:" in done.stdout, f"{done}")
+
+
+def main():
+    bench = Bench(sys.argv[1])
+    names = [line.split()[0] for line in bench.run("list").stdout.splitlines()]
+    expect(set(NAMES) <= set(names), f"parley-bench list lacks {set(NAMES) - set(names)}")
+    fields_and_predictions(bench, names)
+    other_settings(bench)
+    table = bench.run("run", "mul", "--n", "1000", "--runs", "1").stdout
+    expect("million/s" in table and " yes " in table, table)
+    csv = bench.run("run", "mul", "--n", "1000", "--runs", "1", "--format", "csv").stdout.splitlines()
+    expect(len(csv) == 2 and csv[0].startswith("op,scheme,bits"), f"{csv}")
+    misuse(bench)
+    print("parley-bench: right")
+
+
+if __name__ == "__main__":
+    main()
