@@ -368,6 +368,47 @@ static pl_cost cost_shuffle(const pl_bench *b, const pl_net *net) {
     return pl_cost_shuffle((const pl_kind[]){PL_ARITH_64}, 1, b->n);
 }
 
+/* ---- sort: a key and a payload, both in arithmetic form ---- */
+
+static uint64_t key(const pl_bench *b, size_t i) {
+    return (uint64_t)small(0, i, b->bits);
+}
+static uint64_t payload(const pl_bench *b, size_t i) {
+    (void)b;
+    return i;
+}
+static pl_status prepare_sort(pl_bench *b) {
+    return prepare_two(b, PL_ARITH_64, key, payload);
+}
+static pl_status run_sort(pl_bench *b) {
+    const pl_sort_key by = {&b->v[0], b->bits, false};
+    return pl_sort(b->p, &by, 1, (pl_svec *const[]){&b->v[0], &b->v[1]}, 2);
+}
+
+/* Keys go up, equal ones by payload, and every payload is that of its key. */
+static pl_status check_order(const pl_bench *b, const uint64_t *keys, const uint64_t *payloads) {
+    for (size_t i = 0; i < b->n; i++) {
+        bool fits = payloads[i] < b->n && keys[i] == key(b, payloads[i]);
+        bool follows = i == 0 || (int64_t)keys[i - 1] < (int64_t)keys[i] ||
+                       (keys[i - 1] == keys[i] && payloads[i - 1] < payloads[i]);
+        if (!fits || !follows)
+            return pl_fail(PL_INTERNAL, "row %zu is not in its place", i);
+    }
+    return PL_OK;
+}
+static pl_status check_sort(pl_bench *b) {
+    uint64_t *values;
+    PL_TRY(pl_alloc(2 * b->n, 8, &values));
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < 2 && pl_is_ok(status); i++)
+        status = pl_open(b->p, &b->v[i], PL_ARITH_64, b->n, 1, "result of the benchmark",
+                         values + i * b->n);
+    if (pl_is_ok(status) && b->rank == 0)
+        status = check_order(b, values, values + b->n);
+    free(values);
+    return status;
+}
+
 /* ---- the limit ---- */
 
 #define LIMIT_CHUNK ((size_t)131072)
@@ -497,6 +538,16 @@ const pl_bench_op pl_bench_ops[] = {
      .run = run_shuffle,
      .check = check_shuffle,
      .cost = cost_shuffle},
+    {.name = "sort",
+     .what = "stable sort by a key, with a payload",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .n_plot = 1000000,
+     .has_32 = true,
+     .is_twice = true,
+     .prepare = prepare_sort,
+     .run = run_sort,
+     .check = check_sort},
     {.name = "limit",
      .what = "8 n bytes to one party and from another, nothing else",
      .n_suite = 10000000,

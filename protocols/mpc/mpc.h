@@ -3,6 +3,7 @@
 #define PL_MPC_MPC_H
 
 #include "protocols/mpc/compare.h"
+#include "protocols/mpc/sort.h"
 #include "protocols/share/cost.h"
 #include "protocols/share/party.h"
 

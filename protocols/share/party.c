@@ -103,6 +103,13 @@ const char *pl_party_scheme_name(const pl_party *p) {
     return p->scheme->name;
 }
 
+uint64_t pl_party_compute_mask(const pl_party *p) {
+    uint64_t mask = 0;
+    for (size_t i = 0; i < p->n_compute; i++)
+        mask |= UINT64_C(1) << p->compute[i];
+    return mask;
+}
+
 pl_net pl_party_net(const pl_party *p) {
     return p->net;
 }

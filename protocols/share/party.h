@@ -51,6 +51,7 @@ pl_mesh *pl_party_mesh(const pl_party *p);
 const pl_scheme *pl_party_scheme(const pl_party *p);
 const char *pl_party_scheme_name(const pl_party *p);
 pl_net pl_party_net(const pl_party *p);
+uint64_t pl_party_compute_mask(const pl_party *p); /* bit r: rank r computes */
 
 /* pl_input shares the owner's vector among the compute parties.
  * Shape:   values: n elements of kind at the owner, NULL elsewhere. out [n] at compute parties;

@@ -133,3 +133,23 @@ pl_status pl_gather(const pl_svec *x, const size_t *positions, size_t n, pl_svec
     pl_svec_take(out, &result);
     return PL_OK;
 }
+
+#define REARRANGE(type)                                                                            \
+    do {                                                                                           \
+        type *at = (type *)x->component[c] + begin, *to = scratch;                                 \
+        for (size_t i = 0; i < n; i++)                                                             \
+            to[i] = at[from[i]];                                                                   \
+        memcpy(at, to, n * sizeof *at);                                                            \
+    } while (0)
+
+void pl_rearrange(pl_svec *x, size_t begin, const uint32_t *from, size_t n, void *scratch) {
+    PL_ASSERT(x->kind != PL_BIT && begin <= x->n && n <= x->n - begin);
+    for (size_t c = 0; c < x->n_components && n != 0; c++) {
+        if (x->kind == PL_ARITH_128)
+            REARRANGE(pl_u128);
+        else if (x->kind == PL_ARITH_32)
+            REARRANGE(uint32_t);
+        else
+            REARRANGE(uint64_t);
+    }
+}

@@ -48,4 +48,8 @@ PL_STATUS pl_concat(const pl_svec *const *xs, size_t n_xs,
 PL_STATUS pl_gather(const pl_svec *x, const size_t *positions, size_t n,
                     pl_svec *out); /* out[i] = x[positions[i]] */
 
+/* pl_rearrange puts old x[begin + from[i]] at x[begin + i] for n elements, in place; scratch holds
+ * n elements of the kind. PL_BIT: not. */
+void pl_rearrange(pl_svec *x, size_t begin, const uint32_t *from, size_t n, void *scratch);
+
 #endif

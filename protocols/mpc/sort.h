@@ -1,0 +1,29 @@
+/* Sort: rows of a table by secret keys. Collective among compute parties; errors as in
+ * share/party.h.
+ */
+#ifndef PL_MPC_SORT_H
+#define PL_MPC_SORT_H
+
+#include "protocols/share/party.h"
+
+typedef struct pl_sort_key {
+    const pl_svec *column; /* PL_ARITH_64 [n] */
+    unsigned bits;         /* the width of its signed values, 1 to 64 */
+    bool is_descending;
+} pl_sort_key;
+
+/* pl_sort orders the rows of a table by keys, the first key first; rows with equal keys stay in the
+ * order they were in.
+ * Shape:   keys [n] each, with all bits and those of a row's number at most 192; columns [n], of
+ * any kind but PL_BIT, in place: name the keys among them if they shall move too. n < 2^32. Cost:
+ * the bits of the keys (pl_cost_words), one shuffle of keys and columns, and about 1.1 log2(n) + 2
+ * comparisons of rows an element, one bit of which is opened each; in about 2.7 log2(n) batches.
+ * Random, so not predicted to the byte. Secret:  the values. Public: n, the widths. Opened: which
+ * of two shuffled rows is the smaller; since rows are distinct (their number is part of them) and
+ * in random order, that is independent of the values. Source: Hamada, Kikuchi, Ikarashi, Chida,
+ * Takahashi 2012, "Practically Efficient Multi-party Sorting Protocols from Comparison Sort
+ * Algorithms". */
+PL_STATUS pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *const *columns,
+                  size_t n_columns);
+
+#endif
