@@ -26,6 +26,7 @@ struct pl_bench_op {
     size_t n_max;   /* larger ones are refused; grows quadratically: matrices */
     size_t n_plot;  /* the largest that `plot` takes; 0: not plotted */
     bool has_32;    /* --bits 32 too */
+    bool is_twice;  /* `suite` shows both */
     pl_status (*prepare)(pl_bench *b);
     pl_status (*run)(pl_bench *b); /* timed */
     pl_status (*check)(pl_bench *b);

@@ -340,7 +340,7 @@ static pl_status check_table(const pl_sort_key *keys, size_t n_keys, pl_svec *co
 
 pl_status pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *const *columns,
                   size_t n_columns) {
-    unsigned bits;
+    unsigned bits = 0;
     PL_TRY(check_table(keys, n_keys, columns, n_columns, &bits));
     sorter s = {.p = p, .n = keys[0].column->n, .bits = bits, .n_words = (bits + 63) / 64};
     if (s.n < 2)
