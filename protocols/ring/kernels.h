@@ -2,9 +2,9 @@
  * portable instruction set, AVX2 and AVX-512 with GFNI, and chosen once at run time: the same
  * binary runs everywhere. All give the same results.
  *
- * Secret: every element. No branch or index depends on one, but for `gather`, whose positions are
- * known to the party that runs it. Outputs may be one of the inputs, element on element, unless it
- * is said otherwise.
+ * Secret: every element. No branch or index depends on one, but for `gather` and `pick`, whose
+ * positions are known to the party that runs them. Outputs may be one of the inputs, element on
+ * element, unless it is said otherwise.
  *
  * A plane has bit b of many elements: bit j of its word w is bit b of element 64 w + j. */
 #ifndef PL_RING_KERNELS_H
@@ -50,6 +50,10 @@ typedef struct pl_kernels {
                        const uint64_t *mask, size_t n);
     void (*gather_xor)(uint64_t *z, const uint64_t *a, const uint32_t *positions,
                        const uint64_t *mask, size_t n);
+
+    /* z[i] = a[positions[i]] for 64 n_words elements; fast where 64 positions are the same, or
+     * follow each other. z overlaps nothing. */
+    void (*pick)(uint64_t *z, const uint64_t *a, const uint32_t *positions, size_t n_words);
 
     /* out[m x n] += a[m x k] b[k x n] mod 2^64, rows of lengths lda, ldb, ldo. No overlap. */
     void (*matmul)(uint64_t *out, size_t ldo, const uint64_t *a, size_t lda, const uint64_t *b,

@@ -276,6 +276,29 @@ static void gather_xor(uint64_t *restrict z, const uint64_t *restrict a,
         z[i] = a[positions[i]] ^ mask[i];
 }
 
+static void pick_word(uint64_t *restrict to, const uint64_t *restrict from,
+                      const uint32_t *restrict at) {
+    uint32_t not_same = 0, not_next = 0;
+    for (uint32_t i = 0; i < 64; i++) {
+        not_same |= at[i] ^ at[0];
+        not_next |= at[i] ^ (at[0] + i);
+    }
+    if (not_next == 0) {
+        memcpy(to, from + at[0], 64 * sizeof *to);
+    } else if (not_same == 0) {
+        for (size_t i = 0; i < 64; i++)
+            to[i] = from[at[0]];
+    } else {
+        for (size_t i = 0; i < 64; i++)
+            to[i] = from[at[i]];
+    }
+}
+
+static void pick(uint64_t *z, const uint64_t *a, const uint32_t *positions, size_t n_words) {
+    for (size_t w = 0; w < n_words; w++)
+        pick_word(z + 64 * w, a, positions + 64 * w);
+}
+
 /* ---- matrix product ----
  *
  * Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication": a tile of the
@@ -365,5 +388,6 @@ const pl_kernels KERNELS = {
     .gather_add = gather_add,
     .gather_sub = gather_sub,
     .gather_xor = gather_xor,
+    .pick = pick,
     .matmul = matmul,
 };

@@ -237,6 +237,23 @@ static void gathering(void **state) {
     }
 }
 
+/* Words whose positions are the same, follow each other, and neither. */
+static void picking(void **state) {
+    (void)state;
+    uint32_t positions[64 * WORDS];
+    for (uint32_t i = 0; i < 64 * WORDS; i++)
+        positions[i] = i / 64 % 3 == 0 ? i * 77 % (64 * WORDS) : i / 64 % 3 == 1 ? 5 : i - 3;
+    for (size_t v = 0; v < N_VARIANTS; v++) {
+        for (size_t n = 0; n <= WORDS; n++) {
+            memset(back, 0x55, sizeof back);
+            variant(v)->pick(back, elements, positions, n);
+            for (size_t i = 0; i < 64 * WORDS; i++)
+                assert_true(back[i] ==
+                            (i < 64 * n ? elements[positions[i]] : UINT64_C(0x5555555555555555)));
+        }
+    }
+}
+
 /* Shapes around the tile and longer than a strip; rows with a gap between them. */
 static void matrices(void **state) {
     (void)state;
@@ -266,7 +283,7 @@ int main(void) {
         cmocka_unit_test(cross_kernel),    cmocka_unit_test(bit_kernels),
         cmocka_unit_test(bits_are_copied), cmocka_unit_test(slicing),
         cmocka_unit_test(kernels_of_bits), cmocka_unit_test(gathering),
-        cmocka_unit_test(matrices),
+        cmocka_unit_test(matrices),        cmocka_unit_test(picking),
     };
     return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
 }

@@ -154,12 +154,11 @@ pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec 
 static void gather(const pl_row_pairs *pairs, size_t column, size_t component, bool left, size_t at,
                    size_t n_words, uint64_t *to) {
     const uint64_t *from = pairs->columns[column]->component[component];
-    const uint32_t *positions = left ? pairs->left : pairs->right;
+    const uint32_t *positions = (left ? pairs->left : pairs->right) + at;
     size_t n = pairs->n - at < 64 * n_words ? pairs->n - at : 64 * n_words;
-    for (size_t i = 0; i < n; i++)
-        to[i] = from[positions[at + i]];
-    for (size_t i = n; i < 64 * n_words; i++)
-        to[i] = 0;
+    pl_kernels_here()->pick(to, from, positions, n / 64);
+    for (size_t i = n / 64 * 64; i < 64 * n_words; i++)
+        to[i] = i < n ? from[positions[i]] : 0;
 }
 
 /* left < right exactly when NOT left + right carries: the addends are the rows themselves. NOT is
