@@ -268,6 +268,10 @@ int main(int argc, char **argv) {
         return argc < 2 ? pl_code_describe(PL_INVALID_ARGUMENT)->exit_code : 0;
     }
     pl_status status = parse(argc, argv, &a);
+    if (strcmp(a.setting.scheme, "plain") == 0) { /* one party has no links */
+        a.setting.transport = PL_BENCH_MEMORY;
+        a.setting.has_net = false;
+    }
     if (pl_is_ok(status))
         status = run(&a);
     if (!pl_is_ok(status))
