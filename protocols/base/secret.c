@@ -97,8 +97,8 @@ static void *take(size_t len) {
     return data;
 }
 
-/* The system keeps a record for every stretch of memory that is unlike its neighbours, and has a limit
- * for them. */
+/* The system keeps a record for every stretch of memory that is unlike its neighbours, and has a
+ * limit for them. */
 static void give_back(void *data, size_t len) {
     size_t bytes = len == 0 ? 1 : len;
     (void)store_put;

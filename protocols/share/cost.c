@@ -31,7 +31,7 @@ uint64_t pl_cost_bytes_max(pl_cost cost) {
 }
 
 double pl_cost_seconds(pl_cost cost, const pl_net *net) {
-    return (double)cost.rounds * net->round_trip_us * 1e-6 +
+    return (double)cost.rounds * net->round_trip_us * 0.5e-6 +
            (double)pl_cost_bytes_max(cost) / net->bytes_per_second;
 }
 

@@ -186,7 +186,7 @@ unsigned pl_carry_choose(unsigned n_bits, bool all, size_t n_words, const pl_net
     for (unsigned parts = 1; parts <= n_bits; parts *= 2) {
         pl_carry_plan_make(&plan, n_bits, (n_bits + parts - 1) / parts, all);
         double n_ands = (double)plan.begin[plan.n_rounds];
-        double seconds = (double)(turns * plan.n_rounds) * net->round_trip_us * 1e-6 +
+        double seconds = (double)(turns * plan.n_rounds) * net->round_trip_us * 0.5e-6 +
                          8.0 * (double)n_words * n_ands / net->bytes_per_second;
         if (parts == 1 || seconds < best_s) {
             best = plan.width;
