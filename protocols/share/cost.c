@@ -129,6 +129,16 @@ pl_cost pl_cost_bit_to_arith(pl_kind kind, size_t n, const pl_net *net) {
     return pl_cost_add(pl_cost_input(kind, n, 0), pl_cost_mul(kind, n));
 }
 
+/* The dealer's addend as bits, all carries, and the sum to each other by the two others. */
+pl_cost pl_cost_number(size_t n, const pl_net *net) {
+    size_t n_words = pl_bit_words(n);
+    pl_carry_plan plan;
+    pl_carry_plan_make(&plan, 63, pl_carry_choose(63, true, n_words, net), true);
+    pl_flow flow = pl_flow_carry(n_words, 128, net);
+    return blocks(&flow, 1 + plan.n_rounds + 1, 8 * (uint64_t)plan.begin[plan.n_rounds],
+                  (uint64_t[3]){NUMBERS, NUMBERS, NUMBERS});
+}
+
 /* Local parts by two roles; bits, the shifted addend and its sign by the dealer; the carries; and
  * the last one to arithmetic. */
 pl_cost pl_cost_mul_fixed(size_t n, unsigned frac_bits, const pl_net *net) {

@@ -31,6 +31,7 @@ pl_cost pl_cost_matmul(const pl_matmul_shape *shape, const pl_net *net);
 pl_cost pl_cost_sign(size_t n, unsigned bits, const pl_net *net);
 pl_cost pl_cost_zero(size_t n, const pl_net *net);
 pl_cost pl_cost_words(size_t n, unsigned bits, const pl_net *net);
+pl_cost pl_cost_number(size_t n, const pl_net *net);
 pl_cost pl_cost_bit_to_arith(pl_kind kind, size_t n, const pl_net *net);
 pl_cost pl_cost_less_rows(size_t n, unsigned bits, const pl_net *net);
 pl_cost pl_cost_shuffle(const pl_kind *kinds, size_t n_columns, size_t n);

@@ -325,6 +325,14 @@ pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
     WITH_RESULT(PL_BOOL_64, x->n, p->scheme->words(p, x, bits, &result));
 }
 
+pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
+    PL_TRY(check_sharing(p, x));
+    PL_TRY(check_kind(x, PL_BOOL_64, "make numbers of"));
+    if (p->scheme->number == NULL)
+        return lacks(p, "turn words into numbers");
+    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->number(p, x, &result));
+}
+
 pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out) {
     PL_TRY(check_sharing(p, bits));
     if (bits->kind != PL_BIT || !pl_kind_is_valid(kind) || pl_kind_is_bool(kind))

@@ -98,11 +98,14 @@ PL_STATUS pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_ma
  * `bits` bits, 1 to 64 (1 to 32), and so is x - y, or it is wrong. Shape: PL_ARITH_64 or _32 [n] ->
  * PL_BIT [n]. pl_zero: whether x = y (y NULL: 0), in the whole ring. PL_ARITH_64 [n] -> PL_BIT [n].
  * pl_words: the low `bits` bits of x as words. PL_ARITH_64 [n] -> PL_BOOL_64 [n].
+ * pl_number: words as numbers. PL_BOOL_64 [n] -> PL_ARITH_64 [n].
  * pl_bit_to_arith: 0 or 1 in the ring of kind. PL_BIT [n] -> kind [n].
- * Cost: pl_cost_sign, _zero, _words, _bit_to_arith. Secret: all values. Public: n, bits. */
+ * Cost: pl_cost_sign, _zero, _words, _number, _bit_to_arith. Secret: all values. Public: n, bits.
+ */
 PL_STATUS pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out);
 PL_STATUS pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 PL_STATUS pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out);
+PL_STATUS pl_number(pl_party *p, const pl_svec *x, pl_svec *out);
 PL_STATUS pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out);
 
 /* pl_less_rows compares rows of unsigned numbers: bit i is 1 where row left[i] is less than row

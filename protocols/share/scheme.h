@@ -45,6 +45,7 @@ struct pl_scheme {
     pl_status (*sign)(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out);
     pl_status (*zero)(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
     pl_status (*words)(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out);
+    pl_status (*number)(pl_party *p, const pl_svec *x, pl_svec *out);
     pl_status (*bit_to_arith)(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out);
     pl_status (*less_rows)(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
     pl_status (*shuffle)(pl_party *p, pl_svec *const *columns, size_t n_columns);

@@ -12,6 +12,7 @@ typedef enum what {
     SIGN,
     ZERO,
     WORDS,
+    NUMBER,
     TO_ARITH,
     MUL_FIXED,
     TRUNCATE,
@@ -76,6 +77,8 @@ static pl_status compute(pl_party *p, const measured *m, pl_svec *x, pl_svec *y)
         return pl_zero(p, x, NULL, y);
     case WORDS:
         return pl_words(p, x, m->bits, y);
+    case NUMBER:
+        return pl_number(p, x, y);
     case TO_ARITH:
         return pl_bit_to_arith(p, x, m->kind, y);
     case MUL_FIXED:
@@ -114,6 +117,7 @@ static pl_kind input_kind(const measured *m) {
         return m->kind;
     case TO_ARITH:
         return PL_BIT;
+    case NUMBER:
     case LESS_ROWS:
         return PL_BOOL_64;
     default:
@@ -206,6 +210,7 @@ static void operations(void **state) {
             for (size_t w = 0; w < 5; w++)
                 in_blocks(n, widths[w], net);
             check((measured){.op = ZERO, .n = n}, net, pl_cost_zero(n, net));
+            check((measured){.op = NUMBER, .n = n}, net, pl_cost_number(n, net));
             for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
                 if (!pl_kind_is_bool(kind))
                     check((measured){.op = TO_ARITH, .kind = kind, .n = n}, net,

@@ -50,6 +50,7 @@ static pl_status other_operations(pl_party *p, const pl_svec *x) {
     PL_CHECK(status, pl_less_than(p, x, x, 64, &out));
     PL_CHECK(status, pl_bit_to_arith(p, &out, PL_ARITH_128, &out));
     PL_CHECK(status, pl_words(p, x, 64, &row));
+    PL_CHECK(status, pl_number(p, &row, &out));
     PL_CHECK(status, pl_shuffle(p, (pl_svec *const[]){&row, &row}, 2));
     const uint32_t positions[] = {0, 1, 2};
     const pl_row_pairs pairs = {.columns = (const pl_svec *const[]){&row},

@@ -24,6 +24,7 @@ typedef enum op {
     OP_TOTAL,
     OP_WORDS,
     OP_WORDS_20,
+    OP_NUMBER,
     OP_TO_ARITH_64,
     OP_TO_ARITH_128,
     OP_TO_ARITH_32,
@@ -68,6 +69,7 @@ static bool op_takes(op o, pl_kind kind) {
     case OP_TO_ARITH_128:
     case OP_TO_ARITH_32:
         return kind == PL_BIT;
+    case OP_NUMBER:
     case OP_LESS_ROWS:
         return kind == PL_BOOL_64;
     case OP_NOT:
@@ -85,6 +87,7 @@ static pl_kind result_kind(op o, pl_kind kind) {
     case OP_WORDS:
     case OP_WORDS_20:
         return PL_BOOL_64;
+    case OP_NUMBER:
     case OP_TO_ARITH_64:
         return PL_ARITH_64;
     case OP_TO_ARITH_128:
@@ -293,6 +296,8 @@ static pl_status apply(pl_party *p, const test_case *t, pl_svec *x, const pl_sve
         return pl_words(p, x, 64, out);
     case OP_WORDS_20:
         return pl_words(p, x, 20, out);
+    case OP_NUMBER:
+        return pl_number(p, x, out);
     case OP_TO_ARITH_64:
     case OP_TO_ARITH_128:
     case OP_TO_ARITH_32:

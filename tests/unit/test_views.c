@@ -50,6 +50,7 @@ static pl_status other_operations(pl_party *p, const pl_svec *x, const pl_svec *
     PL_CHECK(status, pl_truncate(p, x, 20, &out));
     PL_CHECK(status, pl_matmul(p, x, y, &(pl_matmul_shape){N / 8, 8, N / 8, 20}, &out));
     PL_CHECK(status, pl_words(p, x, 64, &row));
+    PL_CHECK(status, pl_number(p, &row, &out));
     PL_CHECK(status, pl_shuffle(p, (pl_svec *const[]){&row}, 1));
     const pl_row_pairs pairs = {.columns = (const pl_svec *const[]){&row},
                                 .n_columns = 1,

@@ -106,6 +106,12 @@ static pl_status words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *ou
     return PL_OK;
 }
 
+static pl_status number(pl_party *p, const pl_svec *x, pl_svec *out) {
+    (void)p;
+    memcpy(out->component[0], x->component[0], pl_svec_bytes(x));
+    return PL_OK;
+}
+
 static pl_status bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out) {
     (void)p;
     pl_ring_from_bits(kind, out->component[0], bits->component[0], bits->n);
@@ -171,6 +177,7 @@ const pl_scheme pl_scheme_plain = {
     .sign = sign,
     .zero = zero,
     .words = words,
+    .number = number,
     .bit_to_arith = bit_to_arith,
     .less_rows = less_rows,
     .shuffle = shuffle,

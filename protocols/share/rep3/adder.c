@@ -59,15 +59,15 @@ static size_t ands_of_round_max(const pl_carry_plan *plan) {
 }
 
 pl_status pl_adder_init(pl_adder *a, const pl_carry_plan *plan, size_t words, unsigned n_planes,
-                        bool with_rows) {
-    size_t planes = with_rows ? 4 * n_planes * words : 2 * 3 * n_planes * third_words_max(words);
+                        size_t n_sets) {
+    size_t planes = n_sets * 3 * n_planes * third_words_max(words);
     size_t carries = plan->n_carries * words, passes = plan->n_passes * words;
-    *a = (pl_adder){
-        .plan = plan, .words_max = words, .memory_words = planes + 2 * carries + 2 * passes};
+    *a = (pl_adder){.plan = plan,
+                    .words_max = words,
+                    .memory_words = planes + 2 * carries + 2 * passes,
+                    .n_sets = n_sets};
     PL_TRY(pl_secret_alloc(8 * a->memory_words, &a->memory));
     uint64_t *at = a->memory + planes;
-    for (size_t k = 0; k < 4 && with_rows; k++)
-        a->plane[0][k] = a->memory + k * n_planes * words;
     for (size_t c = 0; c < 2; c++, at += carries)
         a->carry[c] = at;
     for (size_t c = 0; c < 2; c++, at += passes)
@@ -266,8 +266,8 @@ static void slice_part(const pl_source *s, size_t role, size_t word, size_t word
     pl_wipe(elements, sizeof elements);
 }
 
-/* Places the two sets of planes that this role has: u is masked by, and shared as, (u - r, r, 0), v
- * as (0, 0, v), counted from the dealer's number. */
+/* Places the sets of planes that this role has: u is shared as (u - r, r, 0), and v as (0, 0, v),
+ * counted from the dealer's number. */
 static void place(pl_adder *a, size_t third, size_t role, uint64_t *first, uint64_t *second) {
     uint64_t **plane = a->plane[third];
     plane[0] = role == 2 ? NULL : first;
@@ -278,13 +278,39 @@ static void place(pl_adder *a, size_t third, size_t role, uint64_t *first, uint6
 
 static uint64_t *set_of(const pl_adder *a, size_t third, size_t i, unsigned n_planes,
                         size_t set_words) {
-    return a->memory + (2 * third + i) * n_planes * set_words;
+    return a->memory + (a->n_sets * third + i) * n_planes * set_words;
+}
+
+/* v as it is shared: both components. */
+static void slice_shared(const pl_source *s, size_t word, size_t words, uint64_t *const planes[2],
+                         unsigned n_planes) {
+    for (size_t c = 0; c < 2; c++)
+        pl_kernels_here()->slice(s->shared[c] + 64 * word, words, planes[c], words, n_planes);
+}
+
+/* The part of one third: what this party knows of u and v, and what it sends or will receive. */
+static pl_status deal_third(pl_party *p, pl_adder *a, const pl_source *source, size_t role,
+                            size_t begin, size_t n, uint64_t *first, uint64_t *second,
+                            unsigned n_planes) {
+    size_t prev = pl_rep3_prev(p), bytes = 8 * n * n_planes;
+    if (role == 0) {
+        PL_TRY(pl_rep3_fill(p, PL_STREAM_DEAL, 1, second, bytes));
+        slice_part(source, role, begin, n, first, n_planes);
+        pl_kernels_here()->xor2(first, first, second, n * n_planes);
+        PL_TRY(pl_mesh_send(p->mesh, prev, first, bytes));
+        a->dealt = pl_mesh_mark_sent(p->mesh, prev);
+        return pl_mesh_pump(p->mesh);
+    }
+    if (source->shared[0] == NULL)
+        slice_part(source, role, begin, n, second, n_planes);
+    if (role == 1)
+        return pl_rep3_fill(p, PL_STREAM_DEAL, 0, first, bytes);
+    return pl_mesh_recv(p->mesh, pl_rep3_next(p), first, bytes);
 }
 
 pl_status pl_adder_deal(pl_party *p, pl_adder *a, const pl_source *source, size_t at, size_t words,
                         unsigned n_planes) {
     size_t set_words = third_words_max(a->words_max);
-    size_t prev = pl_rep3_prev(p), next = pl_rep3_next(p);
     if (a->dealt.bytes != 0)
         PL_TRY(pl_mesh_wait_sent(p->mesh, a->dealt));
     pl_adder_start(a, words);
@@ -294,26 +320,17 @@ pl_status pl_adder_deal(pl_party *p, pl_adder *a, const pl_source *source, size_
         a->part[t] = pl_third_begin(words, t);
     for (size_t role = 0; role < 3; role++) {
         size_t t = (p->index + 3 - role) % 3, n = a->part[t + 1] - a->part[t];
-        size_t begin = at + a->part[t], bytes = 8 * n * n_planes;
         uint64_t *first = set_of(a, t, 0, n_planes, set_words);
         uint64_t *second = set_of(a, t, 1, n_planes, set_words);
         place(a, t, role, first, second);
-        if (role == 0) {
-            PL_TRY(pl_rep3_fill(p, PL_STREAM_DEAL, 1, second, bytes));
-            slice_part(source, role, begin, n, first, n_planes);
-            pl_kernels_here()->xor2(first, first, second, n * n_planes);
-            PL_TRY(pl_mesh_send(p->mesh, prev, first, bytes));
-            a->dealt = pl_mesh_mark_sent(p->mesh, prev);
-            PL_TRY(pl_mesh_pump(p->mesh));
-        } else {
-            slice_part(source, role, begin, n, second, n_planes);
-            if (role == 1)
-                PL_TRY(pl_rep3_fill(p, PL_STREAM_DEAL, 0, first, bytes));
-            else
-                PL_TRY(pl_mesh_recv(p->mesh, next, first, bytes));
+        if (source->shared[0] != NULL) {
+            a->plane[t][2] = set_of(a, t, 2, n_planes, set_words);
+            a->plane[t][3] = set_of(a, t, 3, n_planes, set_words);
+            slice_shared(source, at + a->part[t], n, &a->plane[t][2], n_planes);
         }
+        PL_TRY(deal_third(p, a, source, role, at + a->part[t], n, first, second, n_planes));
     }
-    a->wire.received = pl_mesh_mark_received(p->mesh, next);
+    a->wire.received = pl_mesh_mark_received(p->mesh, pl_rep3_next(p));
     return PL_OK;
 }
 

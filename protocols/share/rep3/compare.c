@@ -48,7 +48,7 @@ static pl_status run(pl_party *p, compare *c, const pl_flow *flow, const pl_flow
     for (size_t i = 0; i < flow->in_flight && pl_is_ok(status); i++) {
         list[i] = &lanes[i];
         status = pl_adder_init(&lanes[i].adder, &c->plan, pl_flow_words_max(flow), c->n_planes,
-                               c->pairs != NULL);
+                               c->pairs != NULL ? 4 : 2);
     }
     if (pl_is_ok(status))
         status = pl_flow_run(p, flow, ops, c, list);
@@ -97,25 +97,30 @@ pl_status pl_rep3_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
 #define STEP_WORDS (PL_TILE_WORDS / 64)
 
 /* Some words of every plane of the sum, back into elements. */
-static void unslice_words(const compare *c, const pl_adder *a, size_t begin, size_t n, size_t at,
-                          pl_svec *out) {
+static void unslice_words(const pl_adder *a, unsigned n_planes, size_t begin, size_t n,
+                          uint64_t *const out[2]) {
     uint64_t planes[2][64][STEP_WORDS];
-    for (unsigned b = 0; b < c->n_planes; b++) {
+    for (unsigned b = 0; b < n_planes; b++) {
         uint64_t *const sum[2] = {planes[0][b], planes[1][b]};
         pl_adder_sum(a, b, begin, n, sum);
         for (size_t i = 0; i < 2 && b > 0; i++)
             pl_kernels_here()->xor2(sum[i], sum[i], a->carry[i] + (b - 1) * a->words + begin, n);
     }
     for (size_t i = 0; i < 2; i++)
-        pl_kernels_here()->unslice(planes[i][0], STEP_WORDS, c->n_planes, n,
-                                   (uint64_t *)out->component[i] + 64 * (at + begin));
+        pl_kernels_here()->unslice(planes[i][0], STEP_WORDS, n_planes, n, out[i] + 64 * begin);
     pl_wipe(planes, sizeof planes);
 }
 
-static void take_words(const compare *c, const pl_adder *a, size_t at, pl_svec *out) {
+void pl_adder_total(const pl_adder *a, unsigned n_planes, uint64_t *const out[2]) {
     for (size_t begin = 0; begin < a->words; begin += STEP_WORDS)
-        unslice_words(c, a, begin, a->words - begin < STEP_WORDS ? a->words - begin : STEP_WORDS,
-                      at, out);
+        unslice_words(a, n_planes, begin,
+                      a->words - begin < STEP_WORDS ? a->words - begin : STEP_WORDS, out);
+}
+
+static void take_words(const compare *c, const pl_adder *a, size_t at, pl_svec *out) {
+    pl_adder_total(a, c->n_planes,
+                   (uint64_t *const[2]){(uint64_t *)out->component[0] + 64 * at,
+                                        (uint64_t *)out->component[1] + 64 * at});
 }
 
 pl_status pl_rep3_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
@@ -166,6 +171,7 @@ static void gather(const pl_row_pairs *pairs, size_t column, size_t component, b
 static void slice_rows(const pl_party *p, const compare *c, pl_adder *a, size_t at) {
     uint64_t elements[PL_TILE_WORDS];
     for (size_t k = 0; k < 4; k++) {
+        a->plane[0][k] = a->memory + k * c->n_planes * a->words;
         bool left = k < 2,
              inverted = left && ((p->index == 0 && k == 0) || (p->index == 2 && k == 1));
         for (size_t column = 0; column < c->pairs->n_columns; column++) {

@@ -140,6 +140,7 @@ const pl_scheme pl_scheme_rep3 = {
     .sign = pl_rep3_sign,
     .zero = pl_rep3_zero,
     .words = pl_rep3_words,
+    .number = pl_rep3_number,
     .bit_to_arith = pl_rep3_bit_to_arith,
     .less_rows = pl_rep3_less_rows,
     .shuffle = pl_rep3_shuffle,

@@ -33,6 +33,8 @@ typedef enum pl_rep3_stream {
     PL_STREAM_RIGHT,   /* ... and with P_{d+1} */
     PL_STREAM_SHIFTED, /* truncation: the mask of the shifted addend */
     PL_STREAM_WRAP,    /* ... and of its sign */
+    PL_STREAM_LOW,     /* words to arithmetic: the components that the dealer knows */
+    PL_STREAM_HIGH,
     PL_STREAM_ORDER,   /* shuffle: permutations */
     PL_STREAM_SHUFFLE, /* ... and masks */
     PL_STREAM_FRESH,   /* ... and the component nobody sends */
@@ -74,6 +76,7 @@ pl_status pl_rep3_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
                        pl_svec *out);
 pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 pl_status pl_rep3_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out);
+pl_status pl_rep3_number(pl_party *p, const pl_svec *x, pl_svec *out);
 pl_status pl_rep3_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out);
 pl_status pl_rep3_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
 pl_status pl_rep3_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns);
@@ -125,19 +128,22 @@ typedef struct pl_adder {
     pl_mark dealt; /* what this party dealt is gone */
     pl_wire wire;
     uint64_t *memory;
-    size_t memory_words;
+    size_t memory_words, n_sets;
 } pl_adder;
 
-/* pl_adder_init makes memory for blocks of up to `words` words; with_rows: all four planes. */
+/* pl_adder_init makes memory for blocks of up to `words` words, with so many sets of planes: 2
+ * where each third has one dealt addend and one that two parties know, 4 where both components of
+ * one or both addends are there. */
 PL_STATUS pl_adder_init(pl_adder *a, const pl_carry_plan *plan, size_t words, unsigned n_planes,
-                        bool with_rows);
+                        size_t n_sets);
 void pl_adder_done(pl_adder *a);
 
 /* What is compared: x - y of each component (y may be NULL), plus a constant: add[0] at the dealer,
  * to the sum of its components, add[1] to the third one. 32: x and y are of PL_ARITH_32. */
 typedef struct pl_source {
     const void *x[2], *y[2];
-    bool is_32, is_single; /* single: x[0] already is what each party has to put in */
+    bool is_32, is_single;     /* single: x[0] already is what each party has to put in */
+    const uint64_t *shared[2]; /* v is not known to two parties but shared, as words; or NULL */
     uint64_t add[2];
 } pl_source;
 
@@ -158,6 +164,11 @@ PL_STATUS pl_adder_step(pl_party *p, pl_adder *a, bool *out_done);
 /* pl_adder_sum writes n words from word `begin` on of plane `bit` of u + v without the carry, both
  * components. */
 void pl_adder_sum(const pl_adder *a, unsigned bit, size_t begin, size_t n, uint64_t *const out[2]);
+
+/* pl_adder_total writes u + v, its low n_planes bits, as [64 words] elements, of a plan for all
+ * carries.
+ */
+void pl_adder_total(const pl_adder *a, unsigned n_planes, uint64_t *const out[2]);
 
 /* A vector is cut in blocks, several of which are in flight. start begins a block of `words` words
  * at word `at` in a lane; step does what can be done until the next wait. */

@@ -54,7 +54,7 @@ static pl_status lane_init(lane *l, const truncation *t, size_t words) {
         PL_TRY(pl_secret_alloc(l->third_bytes / 2, &l->wrap[role]));
     }
 
-    PL_TRY(pl_adder_init(&l->adder, &t->plan, words, t->f, false));
+    PL_TRY(pl_adder_init(&l->adder, &t->plan, words, t->f, 2));
     return pl_b2a_init(&l->bits, words);
 }
 
