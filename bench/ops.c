@@ -1,5 +1,6 @@
 #include "bench/op.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -368,6 +369,130 @@ static pl_cost cost_shuffle(const pl_bench *b, const pl_net *net) {
     return pl_cost_shuffle((const pl_kind[]){PL_ARITH_64}, 1, b->n);
 }
 
+/* ---- division and functions ---- */
+
+#define PLACES 16
+
+/* Quotients stay below 2^31 units. */
+static uint64_t dividend(const pl_bench *b, size_t i) {
+    (void)b;
+    return (uint64_t)small(0, i, 31);
+}
+static uint64_t divisor(const pl_bench *b, size_t i) {
+    (void)b;
+    return (spread(1, i) >> 33) | 0x10000;
+}
+static uint64_t whole_x(const pl_bench *b, size_t i) {
+    (void)b;
+    return spread(0, i) >> 2;
+}
+static uint64_t whole_y(const pl_bench *b, size_t i) {
+    (void)b;
+    return (spread(1, i) >> (2 + i % 60)) | 1;
+}
+static uint64_t whole_quotient(const pl_bench *b, size_t i) {
+    return whole_x(b, i) / whole_y(b, i);
+}
+static uint64_t of_exp(const pl_bench *b, size_t i) { /* from -8 to 8 */
+    (void)b;
+    return (uint64_t)small(0, i, PLACES + 4);
+}
+static uint64_t positive(const pl_bench *b, size_t i) {
+    (void)b;
+    return (spread(0, i) >> 34) | 1;
+}
+
+/* Opens v[2] and compares it, as a number, with what it should be, within the stated error. */
+static pl_status compare_numbers(pl_bench *b, long double (*expected)(const pl_bench *, size_t)) {
+    static _Thread_local uint64_t values[PIECE];
+    for (size_t at = 0; at < b->n; at += PIECE) {
+        size_t n = b->n - at < PIECE ? b->n - at : PIECE;
+        pl_svec part = {0};
+        PL_TRY(pl_slice(&b->v[2], at, n, &part));
+        pl_status status =
+            pl_open(b->p, &part, PL_ARITH_64, n, 1, "result of the benchmark", values);
+        pl_svec_done(&part);
+        PL_TRY(status);
+        for (size_t i = 0; i < n && b->rank == 0; i++) {
+            long double want = expected(b, at + i);
+            long double got = ldexpl((long double)(int64_t)values[i], -PLACES);
+            if (fabsl(got - want) > ldexpl(3, -PLACES) + ldexpl(fabsl(want), -24))
+                return pl_fail(PL_INTERNAL, "element %zu of %s is wrong", at + i, b->op->name);
+        }
+    }
+    return PL_OK;
+}
+
+static long double places(uint64_t value) {
+    return ldexpl((long double)(int64_t)value, -PLACES);
+}
+static long double want_div(const pl_bench *b, size_t i) {
+    return (long double)(int64_t)dividend(b, i) / (long double)divisor(b, i);
+}
+static long double want_sqrt(const pl_bench *b, size_t i) {
+    return sqrtl(places(positive(b, i)));
+}
+static long double want_log(const pl_bench *b, size_t i) {
+    return logl(places(positive(b, i)));
+}
+static long double want_exp(const pl_bench *b, size_t i) {
+    return expl(places(of_exp(b, i)));
+}
+static long double want_sigmoid(const pl_bench *b, size_t i) {
+    return 1 / (1 + expl(-places(of_exp(b, i))));
+}
+static pl_status prepare_div(pl_bench *b) {
+    return prepare_two(b, PL_ARITH_64, dividend, divisor);
+}
+static pl_status prepare_whole(pl_bench *b) {
+    return prepare_two(b, PL_ARITH_64, whole_x, whole_y);
+}
+static pl_status prepare_positive(pl_bench *b) {
+    return share(b, 0, PL_ARITH_64, b->n, positive, &b->v[0]);
+}
+static pl_status prepare_exp(pl_bench *b) {
+    return share(b, 0, PL_ARITH_64, b->n, of_exp, &b->v[0]);
+}
+static pl_status run_div(pl_bench *b) {
+    return pl_divide(b->p, &b->v[0], &b->v[1], PLACES, &b->v[2]);
+}
+static pl_status run_intdiv(pl_bench *b) {
+    return pl_divide_integer(b->p, &b->v[0], &b->v[1], 62, &b->v[2]);
+}
+static pl_status run_sqrt(pl_bench *b) {
+    return pl_sqrt(b->p, &b->v[0], PLACES, &b->v[2]);
+}
+static pl_status run_log(pl_bench *b) {
+    return pl_log(b->p, &b->v[0], PLACES, &b->v[2]);
+}
+static pl_status run_exp(pl_bench *b) {
+    return pl_exp(b->p, &b->v[0], PLACES, &b->v[2]);
+}
+static pl_status run_sigmoid(pl_bench *b) {
+    return pl_sigmoid(b->p, &b->v[0], PLACES, &b->v[2]);
+}
+static pl_status check_div(pl_bench *b) {
+    return compare_numbers(b, want_div);
+}
+static pl_status check_intdiv(pl_bench *b) {
+    return compare(b, &b->v[2], whole_quotient);
+}
+static pl_status check_sqrt(pl_bench *b) {
+    return compare_numbers(b, want_sqrt);
+}
+static pl_status check_log(pl_bench *b) {
+    return compare_numbers(b, want_log);
+}
+static pl_status check_exp(pl_bench *b) {
+    return compare_numbers(b, want_exp);
+}
+static pl_status check_sigmoid(pl_bench *b) {
+    return compare_numbers(b, want_sigmoid);
+}
+static pl_cost cost_intdiv(const pl_bench *b, const pl_net *net) {
+    return pl_divide_integer_cost(b->n, 62, net);
+}
+
 /* ---- sort: a key and a payload, both in arithmetic form ---- */
 
 static uint64_t key(const pl_bench *b, size_t i) {
@@ -548,6 +673,50 @@ const pl_bench_op pl_bench_ops[] = {
      .prepare = prepare_sort,
      .run = run_sort,
      .check = check_sort},
+    {.name = "div",
+     .what = "fixed-point division, 30 correct bits",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .n_plot = 1000000,
+     .prepare = prepare_div,
+     .run = run_div,
+     .check = check_div},
+    {.name = "intdiv",
+     .what = "whole division of numbers of 62 bits",
+     .n_suite = 100000,
+     .n_max = 100000000,
+     .prepare = prepare_whole,
+     .run = run_intdiv,
+     .check = check_intdiv,
+     .cost = cost_intdiv},
+    {.name = "sqrt",
+     .what = "square root, 16 binary places",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .prepare = prepare_positive,
+     .run = run_sqrt,
+     .check = check_sqrt},
+    {.name = "log",
+     .what = "natural logarithm, 16 binary places",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .prepare = prepare_positive,
+     .run = run_log,
+     .check = check_log},
+    {.name = "exp",
+     .what = "exponential, 16 binary places",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .prepare = prepare_exp,
+     .run = run_exp,
+     .check = check_exp},
+    {.name = "sigmoid",
+     .what = "logistic function, 16 binary places",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .prepare = prepare_exp,
+     .run = run_sigmoid,
+     .check = check_sigmoid},
     {.name = "limit",
      .what = "8 n bytes to one party and from another, nothing else",
      .n_suite = 10000000,

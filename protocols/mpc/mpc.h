@@ -3,6 +3,10 @@
 #define PL_MPC_MPC_H
 
 #include "protocols/mpc/compare.h"
+#include "protocols/mpc/fixed.h"
+#include "protocols/mpc/integer.h"
+#include "protocols/mpc/permute.h"
+#include "protocols/mpc/scan.h"
 #include "protocols/mpc/sort.h"
 #include "protocols/share/cost.h"
 #include "protocols/share/party.h"

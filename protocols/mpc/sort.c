@@ -6,6 +6,7 @@
 
 #include "protocols/base/secret.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -355,5 +356,38 @@ pl_status pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *
     PL_CHECK(status, reorder_columns(&s, columns, n_columns));
 out:
     done(&s);
+    return status;
+}
+
+pl_status pl_top_k(pl_party *p, const pl_sort_key *key, size_t k, pl_svec *const *columns,
+                   size_t n_columns) {
+    size_t n = key->column->n;
+    PL_TRY(pl_sort(p, key, 1, columns, n_columns));
+    for (size_t c = 0; c < n_columns && k < n; c++)
+        PL_TRY(pl_slice(columns[c], 0, k, columns[c]));
+    return PL_OK;
+}
+
+pl_status pl_quantile(pl_party *p, const pl_svec *x, unsigned bits, const double *q, size_t n_q,
+                      pl_svec *out) {
+    pl_svec sorted = {0};
+    size_t *positions = NULL;
+    pl_status status;
+    if (x->n == 0)
+        return pl_fail(PL_INVALID_ARGUMENT, "no elements have no quantile");
+    PL_CHECK(status, pl_alloc(n_q, sizeof *positions, &positions));
+    for (size_t j = 0; j < n_q; j++) {
+        if (!(q[j] >= 0 && q[j] <= 1))
+            PL_CHECK(status, pl_fail(PL_INVALID_ARGUMENT, "a quantile is from 0 to 1"));
+        size_t rank = (size_t)ceil(q[j] * (double)x->n);
+        positions[j] = rank == 0 ? 0 : rank - 1;
+    }
+    PL_CHECK(status, pl_svec_dup(x, &sorted));
+    const pl_sort_key key = {&sorted, bits, false};
+    PL_CHECK(status, pl_sort(p, &key, 1, (pl_svec *const[]){&sorted}, 1));
+    PL_CHECK(status, pl_gather(&sorted, positions, n_q, out));
+out:
+    pl_svec_done(&sorted);
+    free(positions);
     return status;
 }

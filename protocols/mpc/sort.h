@@ -26,4 +26,15 @@ typedef struct pl_sort_key {
 PL_STATUS pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *const *columns,
                   size_t n_columns);
 
+/* pl_top_k keeps the k first rows in the order of the key: sorted, and cut. Shape: columns [n]
+ * become [k], or stay [n] if k > n. */
+PL_STATUS pl_top_k(pl_party *p, const pl_sort_key *key, size_t k, pl_svec *const *columns,
+                   size_t n_columns);
+
+/* pl_quantile gives, for every public fraction q[j] from 0 to 1, the smallest element that at least
+ * q n elements are not above (q = 0: the smallest): percentile_disc of SQL. Shape:   x PL_ARITH_64
+ * [n], n >= 1, of `bits` bits -> out [n_q]. */
+PL_STATUS pl_quantile(pl_party *p, const pl_svec *x, unsigned bits, const double *q, size_t n_q,
+                      pl_svec *out);
+
 #endif

@@ -152,3 +152,119 @@ pl_status pl_shl(pl_party *p, const pl_svec *x, unsigned distance, pl_svec *out)
 pl_status pl_shr(pl_party *p, const pl_svec *x, unsigned distance, pl_svec *out) {
     return shift(p, x, distance, pl_ring_shr, out);
 }
+
+/* ---- one constant, words and bits, prefix sums ---- */
+
+static pl_status require_arithmetic(const pl_svec *x, const char *what) {
+    if (!pl_kind_is_bool(x->kind))
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s", what, pl_kind_name(x->kind));
+}
+
+static void fill(pl_kind kind, void *out, uint64_t constant, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (kind == PL_ARITH_128) /* signed */
+            ((pl_u128 *)out)[i] = ((0 - (pl_u128)(constant >> 63)) << 64) | constant;
+        else if (kind == PL_ARITH_32)
+            ((uint32_t *)out)[i] = (uint32_t)constant;
+        else
+            ((uint64_t *)out)[i] = constant;
+    }
+}
+
+typedef pl_status (*with_constants)(pl_party *, const pl_svec *, const void *, pl_svec *);
+
+static pl_status with_constant(pl_party *p, const pl_svec *x, uint64_t constant, with_constants f,
+                               pl_svec *out) {
+    void *constants;
+    PL_TRY(require_arithmetic(x, "use a constant on"));
+    PL_TRY(pl_alloc(pl_kind_bytes(x->kind, x->n), 1, &constants));
+    fill(x->kind, constants, constant, x->n);
+    pl_status status = f(p, x, constants, out);
+    free(constants);
+    return status;
+}
+
+pl_status pl_add_constant(pl_party *p, const pl_svec *x, uint64_t constant, pl_svec *out) {
+    return with_constant(p, x, constant, pl_add_public, out);
+}
+
+pl_status pl_mul_constant(pl_party *p, const pl_svec *x, uint64_t constant, pl_svec *out) {
+    return with_constant(p, x, constant, pl_mul_public, out);
+}
+
+static pl_status require_words(const pl_svec *x, const char *what) {
+    if (x->kind == PL_BOOL_64)
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s: it takes 64-bit words", what,
+                   pl_kind_name(x->kind));
+}
+
+pl_status pl_map_words(pl_party *p, const pl_svec *x, uint64_t (*map)(uint64_t word),
+                       pl_svec *out) {
+    pl_svec result;
+    PL_TRY(require_words(x, "map"));
+    PL_TRY(begin(p, x, &result));
+    for (size_t c = 0; c < x->n_components; c++) {
+        const uint64_t *from = x->component[c];
+        uint64_t *to = result.component[c];
+        for (size_t i = 0; i < x->n; i++)
+            to[i] = map(from[i]);
+    }
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_bit_of_words(pl_party *p, const pl_svec *x, unsigned bit, pl_svec *out) {
+    pl_svec result;
+    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_words(x, "take a bit of"));
+    if (bit > 63)
+        return pl_fail(PL_INVALID_ARGUMENT, "64-bit words have no bit %u", bit);
+    PL_TRY(pl_svec_init(&result, PL_BIT, x->n, x->n_components));
+    for (size_t c = 0; c < x->n_components; c++) {
+        const uint64_t *from = x->component[c];
+        uint64_t *to = result.component[c];
+        for (size_t i = 0; i < x->n; i++)
+            to[i / 64] |= (from[i] >> bit & 1) << i % 64;
+    }
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+pl_status pl_words_of_bits(pl_party *p, const pl_svec *x, pl_svec *out) {
+    pl_svec result;
+    PL_TRY(pl_party_require_compute(p));
+    if (x->kind != PL_BIT)
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot spread elements of %s: it takes bits",
+                       pl_kind_name(x->kind));
+    PL_TRY(pl_svec_init(&result, PL_BOOL_64, x->n, x->n_components));
+    for (size_t c = 0; c < x->n_components; c++)
+        pl_ring_from_bits(PL_ARITH_64, result.component[c], x->component[c], x->n);
+    pl_svec_take(out, &result);
+    return PL_OK;
+}
+
+#define PREFIX(type)                                                                               \
+    do {                                                                                           \
+        const type *from = x->component[c];                                                        \
+        type *to = result.component[c], sum = 0;                                                   \
+        for (size_t i = 0; i < x->n; i++)                                                          \
+            to[i] = sum += from[i];                                                                \
+    } while (0)
+
+pl_status pl_prefix_sum(pl_party *p, const pl_svec *x, pl_svec *out) {
+    pl_svec result;
+    PL_TRY(require_arithmetic(x, "add up"));
+    PL_TRY(begin(p, x, &result));
+    for (size_t c = 0; c < x->n_components; c++) {
+        if (x->kind == PL_ARITH_128)
+            PREFIX(pl_u128);
+        else if (x->kind == PL_ARITH_32)
+            PREFIX(uint32_t);
+        else
+            PREFIX(uint64_t);
+    }
+    pl_svec_take(out, &result);
+    return PL_OK;
+}

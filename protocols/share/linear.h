@@ -34,4 +34,20 @@ PL_STATUS pl_total(pl_party *p, const pl_svec *x, pl_svec *out);
 PL_STATUS pl_shl(pl_party *p, const pl_svec *x, unsigned distance, pl_svec *out);
 PL_STATUS pl_shr(pl_party *p, const pl_svec *x, unsigned distance, pl_svec *out);
 
+/* The same constant for every element, of an arithmetic kind. */
+PL_STATUS pl_add_constant(pl_party *p, const pl_svec *x, uint64_t constant, pl_svec *out);
+PL_STATUS pl_mul_constant(pl_party *p, const pl_svec *x, uint64_t constant, pl_svec *out);
+
+/* pl_map_words applies a map that is linear over GF(2), and so gives 0 for 0, to every word of
+ * PL_BOOL_64. */
+PL_STATUS pl_map_words(pl_party *p, const pl_svec *x, uint64_t (*map)(uint64_t word), pl_svec *out);
+
+/* pl_bit_of_words takes bit number `bit` of every word. Shape: x PL_BOOL_64 [n] -> out PL_BIT [n].
+ * pl_words_of_bits spreads bits to words, 0 or 1. */
+PL_STATUS pl_bit_of_words(pl_party *p, const pl_svec *x, unsigned bit, pl_svec *out);
+PL_STATUS pl_words_of_bits(pl_party *p, const pl_svec *x, pl_svec *out);
+
+/* pl_prefix_sum: out[i] = x[0] + ... + x[i]; of an arithmetic kind. */
+PL_STATUS pl_prefix_sum(pl_party *p, const pl_svec *x, pl_svec *out);
+
 #endif
