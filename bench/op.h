@@ -32,12 +32,18 @@ struct pl_bench_op {
     pl_status (*check)(pl_bench *b);
     /* Elements that one run works on: what `per second` counts. NULL: n. */
     double (*work)(const pl_bench *b);
-    pl_cost (*cost)(const pl_bench *b, const pl_net *net); /* NULL: not predicted */
+    /* What one run should cost; NULL: what pl_cost_party_new counts when it runs, unless it
+     * is_random. */
+    pl_cost (*cost)(const pl_bench *b, const pl_net *net);
+    bool is_random;
 };
 
 extern const pl_bench_op pl_bench_ops[];
 extern const size_t pl_n_bench_ops;
 const pl_bench_op *pl_bench_find(const char *name); /* NULL: none */
+
+/* pl_bench_predict gives the cost of one run; false: it cannot be told beforehand. */
+bool pl_bench_predict(const pl_bench *b, const pl_net *net, pl_cost *out);
 
 /* pl_bench_stream sends as many bytes as the party that sends most does, to the previous party,
  * while as many come from the next: in `rounds` exchanges one after the other, or all as one stream

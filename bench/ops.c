@@ -672,7 +672,8 @@ const pl_bench_op pl_bench_ops[] = {
      .is_twice = true,
      .prepare = prepare_sort,
      .run = run_sort,
-     .check = check_sort},
+     .check = check_sort,
+     .is_random = true},
     {.name = "div",
      .what = "fixed-point division, 30 correct bits",
      .n_suite = 1000000,
@@ -723,9 +724,43 @@ const pl_bench_op pl_bench_ops[] = {
      .n_max = 100000000,
      .prepare = prepare_nothing,
      .run = run_limit,
-     .check = prepare_nothing},
+     .check = prepare_nothing,
+     .cost = cost_and},
 };
 const size_t pl_n_bench_ops = sizeof pl_bench_ops / sizeof pl_bench_ops[0];
+
+/* Two vectors of constants stand for the inputs: all operations but those with a cost of their own
+ * take two of ring 2^64. */
+static pl_status dry_run(const pl_bench *b, const pl_net *net, pl_cost *out) {
+    pl_bench dry = {.op = b->op, .n = b->n, .bits = b->bits};
+    uint64_t *zeros = NULL;
+    pl_status status;
+    PL_CHECK(status, pl_cost_party_new(net, &dry.p));
+    PL_CHECK(status, pl_alloc(b->n, 8, &zeros));
+    for (size_t i = 0; i < 2; i++)
+        PL_CHECK(status, pl_constant(dry.p, PL_ARITH_64, b->n, zeros, &dry.v[i]));
+    PL_CHECK(status, b->op->run(&dry));
+    *out = pl_cost_party_total(dry.p);
+out:
+    for (size_t i = 0; i < PL_BENCH_VECTORS; i++)
+        pl_svec_done(&dry.v[i]);
+    free(zeros);
+    pl_party_free(dry.p);
+    return status;
+}
+
+bool pl_bench_predict(const pl_bench *b, const pl_net *net, pl_cost *out) {
+    if (b->op->is_random)
+        return false;
+    if (b->op->cost != NULL) {
+        *out = b->op->cost(b, net);
+        return true;
+    }
+    pl_status status = dry_run(b, net, out);
+    bool ok = pl_is_ok(status);
+    pl_status_done(&status); /* then there is no prediction */
+    return ok;
+}
 
 const pl_bench_op *pl_bench_find(const char *name) {
     for (size_t i = 0; i < pl_n_bench_ops; i++) {

@@ -320,9 +320,9 @@ static void take_counters(const job *jobs, size_t n, pl_bench_result *out) {
 
 static void take_prediction(const pl_bench_setting *setting, const pl_bench *b,
                             pl_bench_result *out) {
-    if (setting->op->cost == NULL || n_parties_of(setting) != N_PARTIES)
+    pl_cost cost;
+    if (n_parties_of(setting) != N_PARTIES || !pl_bench_predict(b, &setting->net, &cost))
         return;
-    pl_cost cost = setting->op->cost(b, &setting->net);
     out->is_predicted = true;
     out->rounds_predicted = cost.rounds;
     memcpy(out->bytes_predicted, cost.bytes_sent, sizeof cost.bytes_sent);

@@ -308,7 +308,8 @@ pl_status pl_log(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
                                 sizeof log_coefficients / sizeof log_coefficients[0], &z, &r));
     PL_CHECK(status, pl_add_constant(p, &k, 0 - (uint64_t)f, &k));
     PL_CHECK(status, pl_mul_constant(p, &k, fixed(0.69314718055994531, F + 10), &k));
-    PL_CHECK(status, pl_truncate(p, &k, 10, &k)); /* k is up to 31: the constant's own error counts */
+    PL_CHECK(status,
+             pl_truncate(p, &k, 10, &k)); /* k is up to 31: the constant's own error counts */
     PL_CHECK(status, pl_add(p, &r, &k, &r));
     if (f < F)
         PL_CHECK(status, pl_truncate(p, &r, F - f, out));

@@ -38,6 +38,11 @@ pl_cost pl_cost_shuffle(const pl_kind *kinds, size_t n_columns, size_t n);
 /* Recipients inside the compute set are a mask of indices. */
 pl_cost pl_cost_open(pl_kind kind, size_t n, unsigned inside, size_t n_outside);
 
+/* pl_cost_party_new makes a party that computes nothing and counts what rep3 would send: run a
+ * program with it, on vectors that pl_constant makes, and ask for the total. It opens zeros. */
+PL_STATUS pl_cost_party_new(const pl_net *net, pl_party **out);
+pl_cost pl_cost_party_total(const pl_party *p);
+
 /* pl_cost_form says in words how n numbers of `bits` bits are compared on this net, and why: "8
  * rounds (parallel prefix), 25.1 bytes an element; ...". */
 typedef struct pl_cost_form_text {

@@ -132,7 +132,7 @@ pl_status pl_party_require_compute(const pl_party *p) {
 }
 
 pl_status pl_party_settle(pl_party *p, pl_status status) {
-    if (!pl_is_ok(status))
+    if (!pl_is_ok(status) && p->mesh != NULL) /* none: pl_cost_party_new */
         pl_mesh_abort(p->mesh, status);
     return status;
 }

@@ -45,6 +45,14 @@ def fields_and_predictions(bench, names):
                 expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
 
 
+def longer_vectors(bench):
+    """Several blocks in flight, and what is left over."""
+    for row in bench.json("suite", "--n", "1200", "--runs", "1", "--transport", "memory"):
+        if "rounds_predicted" in row:
+            expect(row["rounds"] == row["rounds_predicted"], f"{row}")
+            expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
+
+
 def other_settings(bench):
     for words in (["--bits", "32"], ["--scheme", "plain"]):
         rows = bench.json("suite", "--n", "100", "--runs", "1", *words)
@@ -73,6 +81,7 @@ def main():
     names = [line.split()[0] for line in bench.run("list").stdout.splitlines()]
     expect(set(NAMES) <= set(names), f"parley-bench list lacks {set(NAMES) - set(names)}")
     fields_and_predictions(bench, names)
+    longer_vectors(bench)
     other_settings(bench)
     table = bench.run("run", "mul", "--n", "1000", "--runs", "1").stdout
     expect("million/s" in table and " yes " in table, table)

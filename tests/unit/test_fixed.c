@@ -62,7 +62,8 @@ static int64_t as_signed(uint64_t value) {
     return (int64_t)value;
 }
 
-/* A number of at most `bits` bits, of any size: as many small ones as large ones; now and then an edge. */
+/* A number of at most `bits` bits, of any size: as many small ones as large ones; now and then an
+ * edge. */
 static uint64_t up_to(uint64_t random, size_t i, unsigned bits) {
     uint64_t max = (UINT64_C(1) << bits) - 1;
     switch (i % 16) {
@@ -167,8 +168,8 @@ static long double check(const fixture_set *set, function what, unsigned f) {
         worst = error > worst ? error : worst;
         if (error > 1)
             fail_msg("%s, %s, %u places: of %lld and %lld it gives %.12Lg, not %.12Lg", set->scheme,
-                     names[what], f, (long long)as_signed(c.x[i]), (long long)as_signed(c.y[i]), got,
-                     want);
+                     names[what], f, (long long)as_signed(c.x[i]), (long long)as_signed(c.y[i]),
+                     got, want);
         n_checked++;
     }
     return worst;

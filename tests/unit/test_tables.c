@@ -212,7 +212,8 @@ static void check(const fixture_set *set) {
     fixture_ok(fixture_run(set, run_op, NULL));
     for (size_t i = 0; i < pl_kind_units(j.out_kind, j.n_out); i++) {
         if (j.out[i] != j.want[i])
-            fail_msg("%s: operation %d: element %zu of %zu is wrong", set->scheme, (int)j.op, i, j.n);
+            fail_msg("%s: operation %d: element %zu of %zu is wrong", set->scheme, (int)j.op, i,
+                     j.n);
         n_checked++;
     }
 }
