@@ -98,6 +98,10 @@ static void print_json(const pl_bench_setting *s, const pl_bench_result *r) {
         json_object_set_new(o, "rounds_predicted", json_integer((json_int_t)r->rounds_predicted));
         json_object_set_new(o, "bytes_predicted_per_party", per_party(r->bytes_predicted));
     }
+    if (o != NULL && s->seed != 0)
+        json_object_set_new(
+            o, "transcript",
+            json_pack("[s,s,s]", r->transcript[0], r->transcript[1], r->transcript[2]));
     if (o != NULL && form_of(s) != NULL)
         json_object_set_new(o, "form", json_string(form_of(s)));
     char *text = o == NULL ? NULL : json_dumps(o, JSON_REAL_PRECISION(9));

@@ -1,6 +1,7 @@
 #include "bench/run.h"
 
 #include "bench/shim.h"
+#include "bench/tap.h"
 #include "node/link/session_mesh.h"
 #include "protocols/net/memory.h"
 #include "protocols/net/memory_transport.h"
@@ -32,6 +33,7 @@ typedef struct shared {
     double limit_seconds[N_PARTIES];
     pl_counters used[N_PARTIES];
     uint64_t rss_bytes[N_PARTIES];
+    uint8_t transcript[N_PARTIES][PL_TAP_BYTES];
     int code[N_PARTIES]; /* a pl_code */
     char error[N_PARTIES][ERROR_BYTES];
 } shared;
@@ -43,6 +45,7 @@ typedef struct job {
     uint8_t psk[32];
     pl_transport transport; /* memory only */
     void *ctx;
+    pl_tap *tap; /* with a seed */
     shared *shared;
 } job;
 
@@ -157,6 +160,13 @@ static pl_status make_mesh(job *j, pl_mesh **out) {
             return status;
         }
     }
+    if (j->setting->seed != 0) {
+        pl_status status = pl_tap_wrap(j->n_parties, &transport, &ctx, &j->tap);
+        if (!pl_is_ok(status)) {
+            transport.free(ctx);
+            return status;
+        }
+    }
     return pl_mesh_new(j->rank, j->n_parties, &transport, ctx, out);
 }
 
@@ -179,6 +189,8 @@ static pl_status run_party(job *j) {
     }
     PL_CHECK(status, pl_party_new(&params, &p));
     status = measure(j, p);
+    if (pl_is_ok(status) && j->tap != NULL)
+        status = pl_tap_digest(j->tap, j->shared->transcript[j->rank]);
 out:
     pl_party_free(p);
     pl_mesh_free(mesh);
@@ -359,6 +371,8 @@ pl_status pl_bench_run(const pl_bench_setting *setting, pl_bench_result *out) {
         take_times(jobs, n, setting->n_runs, out);
         take_counters(jobs, n, out);
         take_prediction(setting, &b, out);
+        for (size_t i = 0; i < n && setting->seed != 0; i++)
+            pl_hex_encode(pl_view_of(s->transcript[i], PL_TAP_BYTES), out->transcript[i]);
         double work = setting->op->work != NULL ? setting->op->work(&b) : (double)setting->n;
         out->per_second = out->seconds_median > 0 ? work / out->seconds_median : 0;
     }

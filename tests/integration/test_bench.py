@@ -45,6 +45,25 @@ def fields_and_predictions(bench, names):
                 expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
 
 
+def transcripts(bench):
+    """What every party receives is the same over threads, TCP and TLS, and as it was when tests/vectors/transcripts.json was written. A change
+    of a protocol changes it: look at the change, then write the file anew with PARLEY_WRITE_TRANSCRIPTS=1."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors", "transcripts.json")
+    seen = {}
+    for transport in ("memory", "tcp", "tls"):
+        for row in bench.json("suite", "--n", "100", "--runs", "1", "--seed", "7", "--transport", transport):
+            name = f"{row['op']} {row['bits']}"
+            expect(len(set(row["transcript"])) == 3, f"{row}")
+            expect(seen.setdefault(name, row["transcript"]) == row["transcript"], f"{name}: another transcript over {transport}")
+    if "PARLEY_WRITE_TRANSCRIPTS" in os.environ:
+        with open(path, "w") as file:
+            json.dump(seen, file, indent=1)
+            file.write("\n")
+    with open(path) as file:
+        stored = json.load(file)
+    expect(seen == stored, f"another transcript than the stored one: {[name for name in seen if seen[name] != stored.get(name)]}")
+
+
 def longer_vectors(bench):
     """Several blocks in flight, and what is left over."""
     for row in bench.json("suite", "--n", "1200", "--runs", "1", "--transport", "memory"):
@@ -81,6 +100,7 @@ def main():
     names = [line.split()[0] for line in bench.run("list").stdout.splitlines()]
     expect(set(NAMES) <= set(names), f"parley-bench list lacks {set(NAMES) - set(names)}")
     fields_and_predictions(bench, names)
+    transcripts(bench)
     longer_vectors(bench)
     other_settings(bench)
     table = bench.run("run", "mul", "--n", "1000", "--runs", "1").stdout
