@@ -177,7 +177,7 @@ static pl_status parse(int argc, char **argv, arguments *a) {
     return PL_OK;
 }
 
-static pl_status run_one(const arguments *a, const pl_bench_op *op) {
+static pl_status run_one(const arguments *a, const pl_op *op) {
     pl_bench_setting s = a->setting;
     pl_bench_result result;
     s.op = op;
@@ -194,7 +194,7 @@ static pl_status run_one(const arguments *a, const pl_bench_op *op) {
 static pl_status run_command(const arguments *a) {
     if (a->op == NULL)
         return pl_fail(PL_INVALID_ARGUMENT, "run needs an operation (parley-bench list)");
-    const pl_bench_op *op = pl_bench_find(a->op);
+    const pl_op *op = pl_op_find(a->op);
     if (op == NULL)
         return pl_fail(PL_NOT_FOUND, "there is no operation '%s' (parley-bench list)", a->op);
     pl_bench_print_head(a->format);
@@ -203,8 +203,7 @@ static pl_status run_command(const arguments *a) {
 
 /* An operation that fails does not keep the others from being measured; the first failure is told
  * at the end. */
-static void run_of_suite(const arguments *a, const pl_bench_op *op, unsigned bits,
-                         pl_status *first) {
+static void run_of_suite(const arguments *a, const pl_op *op, unsigned bits, pl_status *first) {
     arguments now = *a;
     now.setting.bits = bits;
     pl_status status = run_one(&now, op);
@@ -220,8 +219,8 @@ static void run_of_suite(const arguments *a, const pl_bench_op *op, unsigned bit
 static pl_status suite_command(const arguments *a) {
     pl_status first = PL_OK;
     pl_bench_print_head(a->format);
-    for (size_t i = 0; i < pl_n_bench_ops; i++) {
-        const pl_bench_op *op = &pl_bench_ops[i];
+    for (size_t i = 0; i < pl_n_ops; i++) {
+        const pl_op *op = &pl_ops[i];
         if ((a->setting.bits == 32 && !op->has_32) || (a->has_n && a->setting.n > op->n_max))
             continue;
         if (op->is_twice && !a->has_bits)
@@ -232,9 +231,9 @@ static pl_status suite_command(const arguments *a) {
 }
 
 static pl_status list_command(void) {
-    for (size_t i = 0; i < pl_n_bench_ops; i++)
-        printf("%-9s %s%s\n", pl_bench_ops[i].name, pl_bench_ops[i].what,
-               pl_bench_ops[i].has_32 ? " (also --bits 32)" : "");
+    for (size_t i = 0; i < pl_n_ops; i++)
+        printf("%-9s %s%s\n", pl_ops[i].name, pl_ops[i].what,
+               pl_ops[i].has_32 ? " (also --bits 32)" : "");
     return PL_OK;
 }
 

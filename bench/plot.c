@@ -32,9 +32,9 @@ static pl_status measure_one(const pl_bench_setting *s, FILE *data, double x) {
 
 /* Blocks of lines, one per operation: gnuplot's `index`. */
 static pl_status measure_lengths(const pl_bench_setting *base, size_t n_max, FILE *data) {
-    for (size_t i = 0; i < pl_n_bench_ops; i++) {
+    for (size_t i = 0; i < pl_n_ops; i++) {
         pl_bench_setting s = *base;
-        s.op = &pl_bench_ops[i];
+        s.op = &pl_ops[i];
         if (s.op->n_plot == 0)
             continue;
         fprintf(data, "\"%s\"\n", s.op->name);
@@ -54,7 +54,7 @@ static pl_status measure_round_trips(const pl_bench_setting *base, FILE *data) {
             pl_bench_setting s = *base;
             char name[40];
             snprintf(name, sizeof name, "%gms,1gbit", round_trips_ms[k]);
-            s.op = pl_bench_find(ops[i]);
+            s.op = pl_op_find(ops[i]);
             s.n = ROUND_TRIP_N;
             s.has_net = true;
             s.net = (pl_net){round_trips_ms[k] * 1000, 1.25e8};

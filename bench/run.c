@@ -61,14 +61,18 @@ static size_t n_parties_of(const pl_bench_setting *s) {
 
 /* ---- one party ---- */
 
+static uint64_t ring_of(const pl_mesh *mesh) {
+    return (UINT64_C(1) << pl_mesh_n_parties(mesh)) - 1;
+}
+
 /* All start together: two rounds of one byte. */
 static pl_status barrier(pl_mesh *mesh) {
-    PL_TRY(pl_bench_stream(mesh, 1, 1));
-    return pl_bench_stream(mesh, 1, 1);
+    PL_TRY(pl_trial_stream(mesh, ring_of(mesh), 1, 1));
+    return pl_trial_stream(mesh, ring_of(mesh), 1, 1);
 }
 
 /* The last of several runs counts bytes and rounds: they are the same in all. */
-static pl_status measure_op(job *j, pl_bench *b) {
+static pl_status measure_op(job *j, pl_trial *b) {
     pl_mesh *mesh = pl_party_mesh(b->p);
     for (unsigned run = 0; run <= j->setting->n_runs; run++) { /* the first one warms up */
         PL_TRY(barrier(mesh));
@@ -89,7 +93,7 @@ static pl_status measure_op(job *j, pl_bench *b) {
 
 /* The bytes of the operation, by everybody as many as by the one that sends most, and nothing else.
  * A chain is limited by its rounds. */
-static pl_status measure_limit(job *j, pl_bench *b) {
+static pl_status measure_limit(job *j, pl_trial *b) {
     pl_mesh *mesh = pl_party_mesh(b->p);
     bool is_chain = strcmp(b->op->name, "chain") == 0;
     uint64_t bytes = 0, rounds = j->shared->used[j->rank].rounds;
@@ -98,7 +102,7 @@ static pl_status measure_limit(job *j, pl_bench *b) {
     for (unsigned run = 0; run < LIMIT_RUNS && bytes != 0; run++) {
         PL_TRY(barrier(mesh));
         double start = now_s();
-        PL_TRY(pl_bench_stream(mesh, bytes, is_chain ? rounds : 0));
+        PL_TRY(pl_trial_stream(mesh, ring_of(mesh), bytes, is_chain ? rounds : 0));
         double took = now_s() - start, *best = &j->shared->limit_seconds[j->rank];
         *best = *best == 0 || took < *best ? took : *best;
     }
@@ -112,22 +116,25 @@ static uint64_t peak_rss(void) {
 }
 
 static pl_status measure(job *j, pl_party *p) {
-    pl_bench b = {.op = j->setting->op,
+    pl_trial b = {.op = j->setting->op,
                   .p = p,
                   .rank = j->rank,
+                  .owners = {0, 1 % j->n_parties},
                   .n = j->setting->n,
                   .bits = j->setting->bits};
+    size_t *positions = NULL, n_positions = 0;
     pl_status status;
     PL_CHECK(status, b.op->prepare(&b));
     PL_CHECK(status, measure_op(j, &b));
     j->shared->rss_bytes[j->rank] = peak_rss();
     PL_CHECK(status, barrier(pl_party_mesh(p)));
     PL_CHECK(status, measure_limit(j, &b));
-    PL_CHECK(status, b.op->check(&b));
+    PL_CHECK(status, pl_trial_positions(&b, 0, &positions, &n_positions));
+    PL_CHECK(status, pl_trial_check(&b, positions, n_positions, 1, "result of the benchmark"));
     PL_CHECK(status, measure_limit(j, &b));
 out:
-    for (size_t i = 0; i < PL_BENCH_VECTORS; i++)
-        pl_svec_done(&b.v[i]);
+    free(positions);
+    pl_trial_done(&b);
     return status;
 }
 
@@ -330,10 +337,10 @@ static void take_counters(const job *jobs, size_t n, pl_bench_result *out) {
     }
 }
 
-static void take_prediction(const pl_bench_setting *setting, const pl_bench *b,
+static void take_prediction(const pl_bench_setting *setting, const pl_trial *b,
                             pl_bench_result *out) {
     pl_cost cost;
-    if (n_parties_of(setting) != N_PARTIES || !pl_bench_predict(b, &setting->net, &cost))
+    if (n_parties_of(setting) != N_PARTIES || !pl_op_predict(b, &setting->net, &cost))
         return;
     out->is_predicted = true;
     out->rounds_predicted = cost.rounds;
@@ -367,7 +374,7 @@ pl_status pl_bench_run(const pl_bench_setting *setting, pl_bench_result *out) {
     if (pl_is_ok(status))
         status = first_cause(jobs, n);
     if (pl_is_ok(status)) {
-        pl_bench b = {.op = setting->op, .n = setting->n, .bits = setting->bits};
+        pl_trial b = {.op = setting->op, .n = setting->n, .bits = setting->bits};
         take_times(jobs, n, setting->n_runs, out);
         take_counters(jobs, n, out);
         take_prediction(setting, &b, out);

@@ -3,14 +3,14 @@
 #ifndef BENCH_RUN_H
 #define BENCH_RUN_H
 
-#include "bench/op.h"
+#include "protocols/bench/op.h"
 
 typedef enum pl_bench_transport { PL_BENCH_MEMORY, PL_BENCH_TCP, PL_BENCH_TLS } pl_bench_transport;
 
 #define PL_BENCH_RUNS_MAX 101
 
 typedef struct pl_bench_setting {
-    const pl_bench_op *op;
+    const pl_op *op;
     const char *scheme; /* "rep3" or "plain" */
     size_t n;
     unsigned bits;

@@ -235,7 +235,7 @@ static pl_status run_query(pl_cli *cli) {
 }
 
 #define BENCH_USAGE                                                                                \
-    "bench \"mul N\" --purpose P [--compute A,B,C] [--timeout S] [--format table|csv|json] "       \
+    "bench \"OP [N]\" --purpose P [--compute A,B,C] [--timeout S] [--format table|csv|json] "      \
     "[--explain]"
 
 static pl_status run_bench(pl_cli *cli) {
@@ -260,7 +260,9 @@ const pl_command pl_query_commands[] = {
      run_query},
     {"bench", "measure a protocol between the members' nodes",
      "usage: parley " BENCH_USAGE
-     "\n\nexample:\n  parley bench \"mul 1000000\" --purpose benchmark\n",
+     "\n\nOP is one of those that `parley-bench list` names, N the number of "
+     "elements.\n\nexamples:\n  parley bench \"mul 1000000\" --purpose benchmark\n  parley bench "
+     "sort --purpose benchmark\n",
      run_bench},
     {0},
 };

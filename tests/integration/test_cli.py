@@ -203,7 +203,10 @@ def test_views(f):
     fails(f.query("north", "SELECT COUNT(*) FROM nothing"), 4, "nothing")
     fails(f.query("north", "SELECT COUNT(*) FROM t", purpose="marketing"), 6, "marketing")
     fails(f.parley("north", "job", "show", "ffffff"), 4, "ffffff")
-    check(f.parley("north", "bench", "mul 1000", "--purpose", "test", "--compute", "north,south,east").code == 0, "bench")
+    for task in ("mul 1000", "sort 300"):
+        done = f.parley("north", "bench", task, "--purpose", "test", "--compute", "north,south,east")
+        check(done.code == 0 and task.split()[0] in done.out, f"bench: {done}")
+    fails(f.parley("north", "bench", "dance 7", "--purpose", "test"), 2, "parley-bench list")
 
 
 def main(build_bin):

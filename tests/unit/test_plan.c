@@ -651,8 +651,10 @@ static void test_random_words(void **state) {
 
 static void test_bench_plan(void **state) {
     (void)state;
-    static const char *const BAD[] = {"",       "mul",    "mul 0", "mul 50000001",
-                                      "mul -1", "mul 1x", "add 5", "mul 99999999999999999999"};
+    static const char *const BAD[] = {
+        "",       " mul",       "mul 0",  "mul 50000001",
+        "mul -1", "mul 1x",     "add 5",  "mul 99999999999999999999",
+        "mul 5 ", "lt 1000001", "mul  5", "averylongnameofanoperation 5"};
     const pl_session_kind *kind = pl_session_kind_find("bench");
     Parley__V1__Task task = PARLEY__V1__TASK__INIT;
     Parley__V1__Plan *made = NULL;

@@ -10,6 +10,7 @@
 
 #include "node/session/session.h"
 #include "node/sql/finish.h"
+#include "protocols/bench/op.h"
 #include "protocols/net/memory.h"
 #include "protocols/share/party.h"
 #include "tests/unit/session_cases.h"
@@ -526,20 +527,28 @@ static void test_broken_plans(void **state) {
     assert_true(n_refused > 100);
 }
 
+/* Every operation, with one recipient that computes and one that does not. */
 static void test_bench(void **state) {
     (void)state;
-    static const char *const TASKS[] = {"mul 1", "mul 999", "mul 1000", "mul 1049576"};
-    for (size_t i = 0; i < 4; i++) {
-        job j = {.recipients = {"asker", "south"}};
-        pl_status status = run_job(&j, "bench", TASKS[i]);
-        if (!pl_is_ok(status))
-            fail_msg("%s: %s", TASKS[i], pl_status_message(status));
-        const Parley__V1__ResultTable *table = result_of(&j, "asker");
-        assert_int_equal(table->n_columns, 6);
-        assert_string_equal(table->rows[0]->cells[1]->text, TASKS[i] + 4);
-        assert_string_equal(table->rows[0]->cells[2]->text, i < 3 ? "1" : "2");
-        assert_non_null(result_of(&j, "south"));
-        job_done(&j);
+    static const char *const NS[] = {"1", "999", "1000", "1500"};
+    for (size_t o = 0; o < pl_n_ops; o++) {
+        for (size_t i = 0; i < 4; i++) {
+            char task[40];
+            bool is_large = pl_ops[o].n_suite < 2000 || strcmp(pl_ops[o].name, "intdiv") == 0;
+            if (is_large && i > 0)
+                continue;
+            snprintf(task, sizeof task, "%s %s", pl_ops[o].name, is_large ? "7" : NS[i]);
+            job j = {.recipients = {"asker", "south"}};
+            pl_status status = run_job(&j, "bench", task);
+            if (!pl_is_ok(status))
+                fail_msg("%s: %s", task, pl_status_message(status));
+            const Parley__V1__ResultTable *table = result_of(&j, "asker");
+            assert_int_equal(table->n_columns, 6);
+            assert_string_equal(table->rows[0]->cells[0]->text, pl_ops[o].name);
+            assert_string_equal(table->rows[0]->cells[1]->text, strchr(task, ' ') + 1);
+            assert_non_null(result_of(&j, "south"));
+            job_done(&j);
+        }
     }
 }
 
