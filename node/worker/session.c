@@ -1,6 +1,7 @@
 #include "node/worker/session.h"
 
 #include "node/crypto/digest.h"
+#include "node/link/measure.h"
 #include "node/link/session_mesh.h"
 #include "node/session/session.h"
 #include "node/worker/attempt.h"
@@ -93,6 +94,15 @@ static pl_status connect_links(worker *w) {
     return status;
 }
 
+/* What the operations choose their form by; of more than one compute party only. */
+static pl_status measure_links(worker *w, pl_party_params *params) {
+    for (size_t i = 0; i < params->n_compute && params->n_compute > 1; i++) {
+        if (params->compute[i] == w->start->rank)
+            return pl_link_measure(w->mesh, params->compute, params->n_compute, &params->net);
+    }
+    return PL_OK;
+}
+
 static pl_status make_party(worker *w) {
     const Parley__V1__SessionStart *s = w->start;
     size_t compute[PL_PARTIES_MAX];
@@ -112,7 +122,9 @@ static pl_status make_party(worker *w) {
                               .compute = compute,
                               .n_compute = w->plan->n_compute};
     memcpy(params.seed, w->seed, sizeof params.seed);
-    pl_status status = pl_party_new(&params, &w->party);
+    pl_status status = measure_links(w, &params);
+    if (pl_is_ok(status))
+        status = pl_party_new(&params, &w->party);
     pl_wipe(&params, sizeof params);
     return status;
 }
