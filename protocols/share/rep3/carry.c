@@ -148,10 +148,7 @@ size_t pl_flow_words_max(const pl_flow *flow) {
 pl_flow pl_flow_make(size_t n_words, size_t words, size_t bytes_a_round_and_word,
                      const pl_net *net) {
     double window = net->round_trip_us * 1e-6 * net->bytes_per_second;
-    double block = (double)(words * bytes_a_round_and_word);
-    size_t in_flight =
-        window / block < (double)PL_FLIGHT_MAX ? (size_t)(window / block) + 1 : PL_FLIGHT_MAX;
-    in_flight = in_flight < FLIGHT ? FLIGHT : in_flight;
+    size_t in_flight = window > (double)(words * bytes_a_round_and_word) ? PL_FLIGHT_MAX : FLIGHT;
     size_t n_blocks = (n_words + words - 1) / words;
     if (n_blocks < FLIGHT && n_words >= words / 4) /* short messages cost more than waits */
         n_blocks = FLIGHT;
