@@ -37,10 +37,9 @@ static pl_status measure_lengths(const pl_bench_setting *base, size_t n_max, FIL
         s.op = &pl_ops[i];
         if (s.op->n_plot == 0)
             continue;
-        fprintf(data, "\"%s\"\n", s.op->name);
+        fprintf(data, "%s\"%s\"\n", ftell(data) > 0 ? "\n\n" : "", s.op->name);
         for (s.n = 1000; s.n <= n_max && s.n <= s.op->n_plot; s.n *= 10)
             PL_TRY(measure_one(&s, data, (double)s.n));
-        fprintf(data, "\n\n");
     }
     return PL_OK;
 }
@@ -49,7 +48,7 @@ static pl_status measure_round_trips(const pl_bench_setting *base, FILE *data) {
     static const char *const ops[] = {"mul", "lt", "eq", "fixmul"};
     static const double round_trips_ms[] = {0.1, 0.3, 1, 3, 10, 30, 100};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-        fprintf(data, "\"%s\"\n", ops[i]);
+        fprintf(data, "%s\"%s\"\n", i > 0 ? "\n\n" : "", ops[i]);
         for (size_t k = 0; k < sizeof round_trips_ms / sizeof round_trips_ms[0]; k++) {
             pl_bench_setting s = *base;
             char name[40];
@@ -61,7 +60,6 @@ static pl_status measure_round_trips(const pl_bench_setting *base, FILE *data) {
             s.net_name = name;
             PL_TRY(measure_one(&s, data, round_trips_ms[k]));
         }
-        fprintf(data, "\n\n");
     }
     return PL_OK;
 }
