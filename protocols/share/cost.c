@@ -30,11 +30,6 @@ uint64_t pl_cost_bytes_max(pl_cost cost) {
     return cost.bytes_sent[2] > max ? cost.bytes_sent[2] : max;
 }
 
-double pl_cost_seconds(pl_cost cost, const pl_net *net) {
-    return (double)cost.rounds * net->round_trip_us * 0.5e-6 +
-           (double)pl_cost_bytes_max(cost) / net->bytes_per_second;
-}
-
 pl_cost pl_cost_setup(void) {
     return by_all(1, UINT64_C(2) * 2 * 32, 1); /* two contributions to two peers */
 }

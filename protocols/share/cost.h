@@ -16,10 +16,6 @@ pl_cost pl_cost_add(pl_cost a, pl_cost b); /* one after the other */
 pl_cost pl_cost_times(pl_cost a, uint64_t n);
 uint64_t pl_cost_bytes_max(pl_cost cost); /* by the party that sends most */
 
-/* pl_cost_seconds is what the network takes: rounds, each half a round trip, and bytes, one after
- * the other. */
-double pl_cost_seconds(pl_cost cost, const pl_net *net);
-
 pl_cost pl_cost_setup(void);
 /* An owner inside the compute set (its index, or PL_COST_OUTSIDE) sends n elements to the party
  * after it; one outside sends n to party 1, which forwards them. */

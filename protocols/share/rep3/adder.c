@@ -45,10 +45,6 @@ pl_status pl_wire_wait(pl_party *p, const pl_wire *wire) {
 
 /* ---- memory ---- */
 
-static size_t third_words_max(size_t words) {
-    return words / 3 + 16;
-}
-
 static size_t ands_of_round_max(const pl_carry_plan *plan) {
     size_t max = 0;
     for (unsigned r = 0; r < plan->n_rounds; r++) {
@@ -60,7 +56,7 @@ static size_t ands_of_round_max(const pl_carry_plan *plan) {
 
 pl_status pl_adder_init(pl_adder *a, const pl_carry_plan *plan, size_t words, unsigned n_planes,
                         size_t n_sets) {
-    size_t planes = n_sets * 3 * n_planes * third_words_max(words);
+    size_t planes = n_sets * 3 * n_planes * pl_third_words_max(words);
     size_t carries = plan->n_carries * words, passes = plan->n_passes * words;
     *a = (pl_adder){.plan = plan,
                     .words_max = words,
@@ -310,7 +306,7 @@ static pl_status deal_third(pl_party *p, pl_adder *a, const pl_source *source, s
 
 pl_status pl_adder_deal(pl_party *p, pl_adder *a, const pl_source *source, size_t at, size_t words,
                         unsigned n_planes) {
-    size_t set_words = third_words_max(a->words_max);
+    size_t set_words = pl_third_words_max(a->words_max);
     if (a->dealt.bytes != 0)
         PL_TRY(pl_mesh_wait_sent(p->mesh, a->dealt));
     pl_adder_start(a, words);
@@ -319,7 +315,7 @@ pl_status pl_adder_deal(pl_party *p, pl_adder *a, const pl_source *source, size_
     for (size_t t = 0; t <= 3; t++)
         a->part[t] = pl_third_begin(words, t);
     for (size_t role = 0; role < 3; role++) {
-        size_t t = (p->index + 3 - role) % 3, n = a->part[t + 1] - a->part[t];
+        size_t t = pl_rep3_third(p, role), n = a->part[t + 1] - a->part[t];
         uint64_t *first = set_of(a, t, 0, n_planes, set_words);
         uint64_t *second = set_of(a, t, 1, n_planes, set_words);
         place(a, t, role, first, second);

@@ -12,10 +12,8 @@
 
 #include <string.h>
 
-#define THIRD_MAX(words) ((words) / 3 + 16)
-
 pl_status pl_b2a_init(pl_b2a *b, size_t words) {
-    *b = (pl_b2a){.memory_words = 64 * THIRD_MAX(words)};
+    *b = (pl_b2a){.memory_words = 64 * pl_third_words_max(words)};
     for (size_t i = 0; i < 3; i++)
         PL_TRY(pl_secret_alloc(8 * b->memory_words, &b->memory[i]));
     return PL_OK;
@@ -50,7 +48,7 @@ typedef struct place {
 } place;
 
 static place place_of(const pl_party *p, const pl_b2a *b, size_t role) {
-    size_t t = (p->index + 3 - role) % 3, begin = b->part[t], words = b->part[t + 1] - begin;
+    size_t t = pl_rep3_third(p, role), begin = b->part[t], words = b->part[t + 1] - begin;
     return (place){.words = words,
                    .n = 64 * words,
                    .bytes = 8 * 64 * words,

@@ -126,6 +126,10 @@ size_t pl_third_begin(size_t words, size_t t) {
     return t == 3 ? words : words / unit * t / 3 * unit;
 }
 
+size_t pl_third_words_max(size_t words) {
+    return words / 3 + 2 * UNIT;
+}
+
 size_t pl_flow_begin(const pl_flow *flow, size_t block) {
     size_t units = flow->n_words / UNIT;
     if (block == flow->n_blocks)

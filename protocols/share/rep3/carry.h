@@ -48,6 +48,8 @@ void pl_carry_plan_and_tree(pl_carry_plan *plan, unsigned n_bits);
 
 /* Where third t of a block of `words` words begins (t = 3: where it ends). */
 size_t pl_third_begin(size_t words, size_t t);
+/* The most words that a third has, of a block of up to `words` words. */
+size_t pl_third_words_max(size_t words);
 
 /* A vector of n_words words in n_blocks blocks, of which in_flight at a time. */
 #define PL_FLIGHT_MAX 16

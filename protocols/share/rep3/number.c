@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THIRD_MAX(words) ((words) / 3 + 16)
-
 typedef struct numbering {
     pl_carry_plan plan;
     const pl_svec *x;
@@ -30,7 +28,7 @@ typedef struct lane {
 
 static pl_status lane_init(lane *l, const numbering *op, size_t words) {
     l->words = words;
-    l->bytes = 8 * 64 * THIRD_MAX(words);
+    l->bytes = 8 * 64 * pl_third_words_max(words);
     PL_TRY(pl_secret_alloc(3 * l->bytes, &l->minus));
     for (size_t role = 0; role < 3; role++) {
         for (size_t c = 0; c < 2; c++)
@@ -54,7 +52,7 @@ static void lane_done(lane *l) {
 
 /* The third in which this party has the role: n elements from element `first` of the block. */
 static size_t third_of(const pl_party *p, const lane *l, size_t role, size_t *out_first) {
-    size_t t = (p->index + 3 - role) % 3;
+    size_t t = pl_rep3_third(p, role);
     *out_first = 64 * pl_third_begin(l->words, t);
     return 64 * (pl_third_begin(l->words, t + 1) - pl_third_begin(l->words, t));
 }

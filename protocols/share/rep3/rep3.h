@@ -58,8 +58,9 @@ PL_STATUS pl_rep3_fill(pl_party *p, pl_rep3_stream stream, size_t slot, void *ou
 /* pl_rep3_masks fills the two mask tiles for n elements of width bytes, at most a tile. */
 PL_STATUS pl_rep3_masks(pl_party *p, size_t bytes);
 
-static inline size_t pl_rep3_role(const pl_party *p, size_t third) {
-    return (p->index + 3 - third) % 3;
+/* The third of a block in which this party has the role. */
+static inline size_t pl_rep3_third(const pl_party *p, size_t role) {
+    return (p->index + 3 - role) % 3;
 }
 
 /* ---- the table's operations ---- */

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THIRD_MAX(words) ((words) / 3 + 16)
 #define HALF (UINT64_C(1) << 62)
 
 typedef struct truncation {
@@ -45,7 +44,7 @@ typedef struct lane {
 
 static pl_status lane_init(lane *l, const truncation *t, size_t words) {
     l->block_bytes = 8 * 64 * words;
-    l->third_bytes = 8 * 64 * THIRD_MAX(words);
+    l->third_bytes = 8 * 64 * pl_third_words_max(words);
     PL_TRY(pl_secret_alloc(l->block_bytes, &l->z));
     PL_TRY(pl_secret_alloc(l->block_bytes, &l->got));
     for (size_t role = 0; role < 3; role++) {
@@ -72,7 +71,7 @@ static void lane_done(lane *l) {
 
 /* The third in which this party has the role: n elements from element `first` of the block. */
 static size_t third_of(const pl_party *p, const lane *l, size_t role, size_t *out_first) {
-    size_t t = (p->index + 3 - role) % 3;
+    size_t t = pl_rep3_third(p, role);
     *out_first = 64 * l->part[t];
     return 64 * (l->part[t + 1] - l->part[t]);
 }
