@@ -1,5 +1,6 @@
 /* The cost model against the mesh's counters, operation by operation. Wrong if a counter is wrong
  * in the same way; the mesh has tests of its own. */
+#include "tests/unit/every_op.h"
 #include "tests/unit/party_fixture.h"
 
 #include <string.h>
@@ -231,6 +232,87 @@ static void operations(void **state) {
     }
 }
 
+/* ---- programs: what a party that only counts says, for every operation that opens nothing ---- */
+
+typedef struct counted {
+    const every_op *op; /* NULL: a scatter */
+    pl_counters used[3];
+} counted;
+
+static pl_status run_counted(pl_party *p, void *ctx) {
+    counted *c = ctx;
+    pl_mesh *mesh = pl_party_mesh(p);
+    pl_svec x = {0}, y = {0}, out = {0};
+    uint64_t places[EVERY_OP_N];
+    pl_status status;
+    for (size_t i = 0; i < EVERY_OP_N; i++)
+        places[i] = (i + 3) % EVERY_OP_N;
+    PL_CHECK(status, every_op_inputs(p, &x, &y));
+    PL_CHECK(status, pl_constant(p, PL_ARITH_64, EVERY_OP_N, places, &out));
+    pl_counters begin = pl_mesh_counters(mesh);
+    if (c->op != NULL)
+        PL_CHECK(status, c->op->run(p, &x, &y, &out));
+    else
+        PL_CHECK(status, pl_scatter(p, &out, (pl_svec *const[]){&x, &y}, 2));
+    c->used[pl_party_rank(p)] = since(begin, pl_mesh_counters(mesh));
+out:
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    pl_svec_done(&out);
+    return status;
+}
+
+static pl_status count(const every_op *op, const pl_net *net, pl_cost *out) {
+    uint64_t none[EVERY_OP_N] = {0};
+    pl_party *p;
+    pl_svec x = {0}, y = {0}, result = {0};
+    pl_status status;
+    PL_TRY(pl_cost_party_new(net, &p));
+    PL_CHECK(status, pl_constant(p, PL_ARITH_64, EVERY_OP_N, none, &x));
+    PL_CHECK(status, pl_constant(p, PL_ARITH_64, EVERY_OP_N, none, &y));
+    PL_CHECK(status, op->run(p, &x, &y, &result));
+    *out = pl_cost_party_total(p);
+out:
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    pl_svec_done(&result);
+    pl_party_free(p);
+    return status;
+}
+
+static void compare_counted(counted *c, const char *name, const pl_net *net, pl_cost cost) {
+    fixture_set set = {"rep3", 3, {0, 1, 2}, 3, {0, 0}};
+    set.net = *net;
+    fixture_ok(fixture_run(&set, run_counted, c));
+    uint64_t rounds = 0; /* who only deals does not wait */
+    for (size_t i = 0; i < 3; i++) {
+        rounds = c->used[i].rounds > rounds ? c->used[i].rounds : rounds;
+        if (c->used[i].bytes_sent != cost.bytes_sent[i])
+            fail_msg("%s: party %zu: %zu bytes; counted: %zu", name, i,
+                     (size_t)c->used[i].bytes_sent, (size_t)cost.bytes_sent[i]);
+    }
+    if (rounds != cost.rounds)
+        fail_msg("%s: %zu rounds; counted: %zu", name, (size_t)rounds, (size_t)cost.rounds);
+    n_cases++;
+}
+
+static void programs(void **state) {
+    (void)state;
+    for (size_t k = 0; k < N_NETS; k++) {
+        for (size_t i = 0; i < n_every_ops; i++) {
+            counted c = {.op = &every_ops[i]};
+            pl_cost cost;
+            if (c.op->opens) /* its course depends on what it opens */
+                continue;
+            fixture_ok(count(c.op, &nets[k], &cost));
+            compare_counted(&c, c.op->name, &nets[k], cost);
+        }
+        counted scatter = {.op = NULL};
+        compare_counted(&scatter, "scatter", &nets[k],
+                        pl_scatter_cost((pl_kind[]){PL_ARITH_64, PL_ARITH_64}, 2, EVERY_OP_N));
+    }
+}
+
 static void openings(void **state) {
     (void)state;
     for (uint64_t recipients = 1; recipients < 32; recipients++) {
@@ -265,9 +347,9 @@ static void forms_fit_the_net(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(setup_and_inputs),  cmocka_unit_test(operations),
-        cmocka_unit_test(openings),          cmocka_unit_test(costs_add),
-        cmocka_unit_test(forms_fit_the_net),
+        cmocka_unit_test(setup_and_inputs), cmocka_unit_test(operations),
+        cmocka_unit_test(programs),         cmocka_unit_test(openings),
+        cmocka_unit_test(costs_add),        cmocka_unit_test(forms_fit_the_net),
     };
     return cmocka_run_group_tests_name("cost", tests, NULL, NULL);
 }
