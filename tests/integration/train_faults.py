@@ -20,15 +20,16 @@ from kills import DEADLINE_SECONDS, expect, restart, settled
 HOSPITALS = ("north", "south", "east")
 # Who dies where; what the submitter, north, must be told (any of these).
 POINTS = (
-    ("south", "round-1", ("PEER_LOST",)),
-    ("south", "round-7", ("PEER_LOST",)),
+    # The victim's own word (INTERNAL, UNAVAILABLE) and the closed link (PEER_LOST) reach north in either order.
+    ("south", "round-1", ("PEER_LOST", "INTERNAL")),
+    ("south", "round-7", ("PEER_LOST", "INTERNAL")),
     ("south", "kept-0", ("INTERNAL", "PEER_LOST", "UNAVAILABLE")),  # reserved, but the session has not begun
     ("north", "kept-0", ("INTERNAL", "PEER_LOST", "UNAVAILABLE")),
-    ("south", "kept-1", ("PEER_LOST",)),  # before anything is opened
-    ("south", "kept-2", ("PEER_LOST",)),  # when it is given the scale
-    ("east", "kept-9", ("PEER_LOST",)),
-    ("north", "kept-9", ("UNAVAILABLE",)),
-    ("north", "round-20", ("INTERNAL",)),
+    ("south", "kept-1", ("PEER_LOST", "UNAVAILABLE")),  # before anything is opened
+    ("south", "kept-2", ("PEER_LOST", "UNAVAILABLE")),  # when it is given the scale
+    ("east", "kept-9", ("PEER_LOST", "UNAVAILABLE")),
+    ("north", "kept-9", ("UNAVAILABLE", "PEER_LOST")),
+    ("north", "round-20", ("INTERNAL", "PEER_LOST")),
     ("east", "daemon-before-opening", ("PEER_LOST",)),
 )
 MARKERS = {"north": 1234.5677890625, "south": 2345.6789892578125, "east": 3456.789123535156}
