@@ -29,7 +29,6 @@ struct pl_op {
     size_t n_plot;                     /* the largest that a plot takes; 0: not plotted */
     bool has_32;                       /* bits 32 too */
     bool is_twice;                     /* a suite shows both */
-    bool is_random;                    /* its cost cannot be told beforehand */
     bool sends_only;                   /* nothing is computed: there is no result */
     pl_status (*prepare)(pl_trial *b); /* all parties */
     pl_status (*run)(pl_trial *b);     /* compute parties; this is what is timed */
@@ -48,8 +47,7 @@ struct pl_op {
     bool (*fits)(const pl_trial *b, size_t which, size_t i, uint64_t value);
 
     double (*work)(const pl_trial *b); /* what `per second` counts; NULL: n */
-    /* What one run should cost; NULL: what pl_cost_party_new counts when it runs, unless it
-     * is_random. */
+    /* What one run should cost; NULL: what pl_cost_party_new counts when it runs. */
     pl_cost (*cost)(const pl_trial *b, const pl_net *net);
 };
 

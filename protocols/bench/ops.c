@@ -604,7 +604,6 @@ const pl_op pl_ops[] = {
      .refer = refer_to_order,
      .fits = fits_sort,
      .n_results = 2,
-     .is_random = true,
      .result_kind = kind_64},
     {.name = "div",
      .what = "fixed-point division, 30 correct bits",
@@ -695,8 +694,6 @@ out:
 }
 
 bool pl_op_predict(const pl_trial *b, const pl_net *net, pl_cost *out) {
-    if (b->op->is_random)
-        return false;
     if (b->op->cost != NULL) {
         *out = b->op->cost(b, net);
         return true;

@@ -50,6 +50,8 @@ static pl_status move(pl_party *p, moving *m, pl_svec *const *columns, size_t n_
     PL_TRY(pl_shuffle(p, m->all, n_columns + 1));
     PL_TRY(pl_open(p, &m->places, PL_ARITH_64, m->n, pl_party_compute_mask(p),
                    "places of shuffled rows", m->opened));
+    if (pl_party_counts(p)) /* nothing was opened */
+        return PL_OK;
     PL_TRY(turn_round(m->opened, m->n, m->from));
     for (size_t c = 0; c < n_columns; c++)
         pl_rearrange(columns[c], 0, m->from, m->n, m->scratch);

@@ -1,37 +1,31 @@
 /* Rows are made of packed words: the row's number lowest, then the last key, and so on. They are
- * shuffled with the columns, then put in order by a quicksort that compares all rows of all
- * segments of a level at once; rows move with their segments, so that every pass goes through
- * memory in order; the columns move once, at the end. */
+ * shuffled with the columns; then every batch of comparisons is one that the plan names
+ * (sort_plan.h), whatever the comparisons say. Rows stay where they are, their order is an array of
+ * positions, and the columns move once, at the end. */
 #include "protocols/mpc/sort.h"
 
 #include "protocols/base/secret.h"
+#include "protocols/mpc/sort_plan.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL 16          /* segments up to this are finished by comparing all pairs */
-#define PAIRS_MAX 2000000 /* of one batch of small segments */
-#define SAMPLES_MAX 63
-
-typedef struct segment {
-    uint32_t begin, n;
-} segment;
-
 typedef struct sorter {
     pl_party *p;
     size_t n, n_words;
     unsigned bits;
-    pl_svec words[PL_ROW_COLUMNS_MAX];
-    uint32_t *id;           /* [n]: where a row stood after the shuffle */
-    uint32_t *left, *right; /* [capacity]: pairs to compare */
-    uint64_t *less;         /* [capacity] bits: the outcome */
+    bool counts; /* nothing is computed, and what is opened means nothing */
+    pl_sort_plan plan;
+    pl_svec words[PL_ROW_COLUMNS_MAX]; /* [n]: rows, shuffled */
+    pl_svec tree[PL_ROW_COLUMNS_MAX];  /* [2^depth]: those in order, as a search tree */
+    uint32_t *order;                   /* [n]: rows by rank, of those that are in order */
+    uint32_t *node;                    /* [n]: of rows that are searched: where in the tree */
+    uint32_t *first;                   /* [gaps + 1]: before it, so many rows are in gaps */
+    uint32_t *by_gap, *rank;           /* [n]: rows in gaps, gap by gap; and their rank in it */
+    uint32_t *left, *right;            /* [capacity]: pairs to compare */
+    uint64_t *less;                    /* [capacity] bits: the outcome */
     size_t n_pairs, capacity;
-    uint32_t *from;              /* [n] */
-    void *scratch;               /* [n] words */
-    segment *now, *next, *small; /* [n] each at most */
-    size_t n_now, n_next, n_small;
-    uint32_t *pivots; /* [n_now] */
 } sorter;
 
 /* ---- rows ---- */
@@ -116,198 +110,251 @@ static void add_pair(sorter *s, size_t left, size_t right) {
     s->right[s->n_pairs++] = (uint32_t)right;
 }
 
-static bool is_less(const sorter *s, size_t pair) {
-    return (s->less[pair / 64] >> pair % 64 & 1) != 0;
+static size_t is_less(const sorter *s, size_t pair) {
+    return s->less[pair / 64] >> pair % 64 & 1;
 }
 
-static pl_status compare_pairs(sorter *s) {
-    const pl_svec *columns[PL_ROW_COLUMNS_MAX];
+/* Opens which pairs are in order: rows on the left, rows of others on the right. */
+static pl_status compare(sorter *s, pl_row_pairs pairs, const pl_svec *others) {
+    const pl_svec *rows[PL_ROW_COLUMNS_MAX], *right[PL_ROW_COLUMNS_MAX];
     pl_svec bits = {0};
     pl_status status = PL_OK;
-    if (s->n_pairs == 0)
-        return PL_OK;
-    for (size_t w = 0; w < s->n_words; w++)
-        columns[w] = &s->words[w];
-    const pl_row_pairs pairs = {.columns = columns,
-                                .n_columns = s->n_words,
-                                .bits = s->bits,
-                                .left = s->left,
-                                .right = s->right,
-                                .n = s->n_pairs};
+    for (size_t w = 0; w < s->n_words; w++) {
+        rows[w] = &s->words[w];
+        right[w] = &others[w];
+    }
+    pairs.columns = rows;
+    pairs.right_columns = right;
+    pairs.n_columns = s->n_words;
+    pairs.bits = s->bits;
     PL_CHECK(status, pl_less_rows(s->p, &pairs, &bits));
-    PL_CHECK(status, pl_open(s->p, &bits, PL_BIT, s->n_pairs, pl_party_compute_mask(s->p),
+    PL_CHECK(status, pl_open(s->p, &bits, PL_BIT, pairs.n, pl_party_compute_mask(s->p),
                              "order of shuffled rows", s->less));
 out:
     pl_svec_done(&bits);
     return status;
 }
 
-/* Moves the rows begin .. begin + n as from says. */
-static void move_rows(sorter *s, size_t begin, size_t n) {
-    uint32_t *ids = s->scratch;
-    for (size_t w = 0; w < s->n_words; w++)
-        pl_rearrange(&s->words[w], begin, s->from, n, s->scratch);
-    for (size_t i = 0; i < n; i++)
-        ids[i] = s->id[begin + s->from[i]];
-    memcpy(s->id + begin, ids, n * sizeof *ids);
-}
-
-/* ---- one level: a pivot for each segment, then all rows against theirs ---- */
-
-static size_t samples_of(size_t n) {
-    return n >= 65536 ? SAMPLES_MAX : n >= 4096 ? 15 : n >= 512 ? 7 : 3;
-}
-
-static size_t sample(const segment *g, size_t i) {
-    return g->begin + i * g->n / samples_of(g->n);
-}
-
-/* The median of some rows of every segment, by comparing all pairs of them. */
-static pl_status choose_pivots(sorter *s) {
+static pl_status compare_pairs(sorter *s, const pl_svec *others) {
+    pl_row_pairs pairs = {.left = s->left, .right = s->right, .n = s->n_pairs};
     s->n_pairs = 0;
-    for (size_t g = 0; g < s->n_now; g++) {
-        size_t k = samples_of(s->now[g].n);
-        for (size_t i = 0; i < k; i++)
-            for (size_t j = i + 1; j < k; j++)
-                add_pair(s, sample(&s->now[g], i), sample(&s->now[g], j));
+    return compare(s, pairs, others);
+}
+
+/* ---- search: rows go down a tree of those that are in order ---- */
+
+/* Node 1 is the root, the children of v are 2 v and 2 v + 1; in order they are the sorted rows. */
+static pl_status plant(sorter *s, const pl_sort_stage *stage) {
+    size_t n = (size_t)1 << stage->depth, *rows;
+    pl_status status = PL_OK;
+    PL_TRY(pl_alloc(n, sizeof *rows, &rows));
+    for (unsigned level = 0; level < stage->depth; level++) {
+        size_t step = n >> level;
+        for (size_t i = 0; i < (size_t)1 << level; i++)
+            rows[((size_t)1 << level) + i] = s->order[i * step + step / 2 - 1];
     }
-    PL_TRY(compare_pairs(s));
-    for (size_t g = 0, pair = 0; g < s->n_now; g++) {
-        size_t k = samples_of(s->now[g].n), rank[SAMPLES_MAX] = {0};
-        for (size_t i = 0; i < k; i++)
-            for (size_t j = i + 1; j < k; j++, pair++)
-                rank[is_less(s, pair) ? j : i]++;
-        for (size_t i = 0; i < k; i++)
-            if (rank[i] == k / 2)
-                s->pivots[g] = (uint32_t)sample(&s->now[g], i);
+    for (size_t w = 0; w < s->n_words && pl_is_ok(status); w++)
+        status = pl_gather(&s->words[w], rows, n, &s->tree[w]);
+    free(rows);
+    return status;
+}
+
+/* The rows begin .. end, each against the nodes of the next levels under its own. */
+static void pair_with_nodes(sorter *s, size_t begin, size_t end, unsigned levels) {
+    for (size_t i = begin; i < end; i++)
+        for (unsigned level = 0; level < levels; level++)
+            for (size_t k = 0; k < (size_t)1 << level; k++)
+                add_pair(s, i, ((size_t)s->node[i] << level) + k);
+}
+
+/* Less: to the left. No branch depends on what is opened: it is as good as random, and would be
+ * mispredicted every other time. */
+static void descend(sorter *s, size_t begin, size_t end, unsigned levels) {
+    size_t n_nodes = ((size_t)1 << levels) - 1;
+    for (size_t i = begin; i < end; i++) {
+        size_t at = 1; /* in the part of the tree that the row was compared with */
+        for (unsigned level = 0; level < levels; level++)
+            at = 2 * at + 1 - is_less(s, (i - begin) * n_nodes + at - 1);
+        s->node[i] = (s->node[i] << levels) + (uint32_t)(at - ((size_t)1 << levels));
     }
-    return PL_OK;
 }
 
-static void add_segment(sorter *s, size_t begin, size_t n) {
-    segment g = {(uint32_t)begin, (uint32_t)n};
-    if (n > SMALL)
-        s->next[s->n_next++] = g;
-    else if (n > 1)
-        s->small[s->n_small++] = g;
-}
-
-/* Smaller rows, the pivot, the others: in the order they were in. first: of the segment's pairs.
- * What is opened is as good as random, so no branch depends on it: it would be mispredicted every
- * other time. */
-static void divide(sorter *s, const segment *g, uint32_t pivot, size_t first) {
-    uint32_t *others = s->scratch;
-    size_t n_less = 0, n_others = 0;
-    for (size_t i = 0; i < g->n; i++) {
-        size_t less = is_less(s, first + i);
-        s->from[n_less] = (uint32_t)i;
-        others[n_others] = (uint32_t)i;
-        n_less += less;
-        n_others += !less & (g->begin + i != pivot);
-    }
-    s->from[n_less] = pivot - g->begin;
-    memcpy(s->from + n_less + 1, others, n_others * sizeof *others);
-    move_rows(s, g->begin, g->n);
-    add_segment(s, g->begin, n_less);
-    add_segment(s, g->begin + n_less + 1, n_others);
-}
-
-static pl_status run_level(sorter *s) {
-    PL_TRY(choose_pivots(s));
-    s->n_pairs = 0;
-    for (size_t g = 0; g < s->n_now; g++)
-        for (size_t i = 0; i < s->now[g].n; i++)
-            add_pair(s, s->now[g].begin + i, s->pivots[g]);
-    PL_TRY(compare_pairs(s));
-    s->n_next = 0;
-    for (size_t g = 0, first = 0; g < s->n_now; first += s->now[g++].n)
-        divide(s, &s->now[g], s->pivots[g], first);
-    segment *now = s->now;
-    s->now = s->next;
-    s->n_now = s->n_next;
-    s->next = now;
-    return PL_OK;
-}
-
-/* ---- small segments: all pairs, many segments at once ---- */
-
-static void place_small(sorter *s, const segment *g, size_t *pair) {
-    size_t rank[SMALL] = {0};
-    for (size_t i = 0; i < g->n; i++)
-        for (size_t j = i + 1; j < g->n; j++, (*pair)++)
-            rank[is_less(s, *pair) ? j : i]++;
-    for (size_t i = 0; i < g->n; i++)
-        s->from[rank[i]] = (uint32_t)i;
-    move_rows(s, g->begin, g->n);
-}
-
-static pl_status finish_small(sorter *s) {
-    for (size_t begin = 0, end = 0; begin < s->n_small; begin = end) {
-        s->n_pairs = 0;
-        for (; end < s->n_small && s->n_pairs + SMALL * SMALL / 2 <= s->capacity; end++) {
-            const segment *g = &s->small[end];
-            for (size_t i = 0; i < g->n; i++)
-                for (size_t j = i + 1; j < g->n; j++)
-                    add_pair(s, g->begin + i, g->begin + j);
+static pl_status search_levels(sorter *s, const pl_sort_stage *stage, unsigned levels) {
+    for (size_t begin = stage->n_sorted, end; begin < stage->n; begin = end) {
+        size_t rows_max = pl_sort_rows_max(levels);
+        end = stage->n - begin < rows_max ? stage->n : begin + rows_max;
+        if (levels == 1) { /* each row with its node */
+            PL_TRY(compare(
+                s, (pl_row_pairs){.left_begin = begin, .right = s->node + begin, .n = end - begin},
+                s->tree));
+        } else {
+            pair_with_nodes(s, begin, end, levels);
+            PL_TRY(compare_pairs(s, s->tree));
         }
-        PL_TRY(compare_pairs(s));
-        for (size_t g = begin, pair = 0; g < end; g++)
-            place_small(s, &s->small[g], &pair);
+        descend(s, begin, end, levels);
     }
     return PL_OK;
+}
+
+/* Afterwards node is the gap that a row is in: how many sorted rows are before it. */
+static pl_status search(sorter *s, const pl_sort_stage *stage) {
+    for (size_t i = stage->n_sorted; i < stage->n; i++)
+        s->node[i] = 1;
+    if (stage->depth > 0)
+        PL_TRY(plant(s, stage));
+    for (unsigned done = 0, levels; done < stage->depth; done += levels) {
+        levels = stage->depth - done < stage->levels ? stage->depth - done : stage->levels;
+        PL_TRY(search_levels(s, stage, levels));
+    }
+    for (size_t i = stage->n_sorted; i < stage->n; i++)
+        s->node[i] -= UINT32_C(1) << stage->depth;
+    return PL_OK;
+}
+
+/* ---- gaps: all pairs of the rows in one ---- */
+
+/* Puts the rows gap by gap: gap g has by_gap[first[g] .. first[g + 1]). */
+static void collect(sorter *s, const pl_sort_stage *stage) {
+    size_t n_gaps = stage->n_sorted + 1;
+    memset(s->first, 0, (n_gaps + 1) * sizeof *s->first);
+    for (size_t i = stage->n_sorted; i < stage->n; i++)
+        s->first[s->node[i] + 1]++;
+    for (size_t g = 0; g < n_gaps; g++)
+        s->first[g + 1] += s->first[g];
+    for (size_t i = stage->n_sorted; i < stage->n; i++) /* first[g] becomes the end of gap g */
+        s->by_gap[s->first[s->node[i]]++] = (uint32_t)i;
+    memmove(s->first + 1, s->first, n_gaps * sizeof *s->first);
+    s->first[0] = 0;
+}
+
+/* Where the pairs of the next batch begin: the rows by_gap[i] and by_gap[j] of a gap. */
+typedef struct cursor {
+    size_t gap, i, j;
+} cursor;
+
+/* Fills a batch of at most n_max pairs. */
+static void add_pairs_of_gaps(sorter *s, const pl_sort_stage *stage, cursor *at, size_t n_max) {
+    for (; at->gap <= stage->n_sorted; at->gap++, at->i = at->j = 0) {
+        size_t begin = s->first[at->gap], n = s->first[at->gap + 1] - begin;
+        for (; at->i + 1 < n; at->i++, at->j = 0) {
+            for (; at->i + 1 + at->j < n; at->j++) {
+                if (s->n_pairs == n_max)
+                    return;
+                add_pair(s, s->by_gap[begin + at->i], s->by_gap[begin + at->i + 1 + at->j]);
+            }
+        }
+    }
+}
+
+/* The larger row of a pair goes up one rank. */
+static void count_ranks(sorter *s, size_t n_pairs) {
+    for (size_t k = 0; k < n_pairs; k++) {
+        size_t less = is_less(s, k);
+        s->rank[s->right[k]] += (uint32_t)less;
+        s->rank[s->left[k]] += 1 - (uint32_t)less;
+    }
+}
+
+/* As many pairs as the plan says, filled up with a row and itself; and, once in 2^40 sorts, what is
+ * left after them. */
+static pl_status rank_in_gaps(sorter *s, const pl_sort_stage *stage) {
+    cursor at = {.gap = s->counts ? SIZE_MAX : 0};
+    memset(s->rank, 0, s->n * sizeof *s->rank);
+    for (size_t planned = stage->n_pairs;;) {
+        size_t n_max = planned == 0 || planned > PL_SORT_PAIRS_MAX ? PL_SORT_PAIRS_MAX : planned;
+        add_pairs_of_gaps(s, stage, &at, n_max);
+        size_t n_pairs = s->n_pairs;
+        if (n_pairs == 0 && planned == 0)
+            return PL_OK;
+        while (planned != 0 && s->n_pairs < n_max)
+            add_pair(s, 0, 0);
+        PL_TRY(compare_pairs(s, s->words));
+        count_ranks(s, n_pairs);
+        planned -= planned == 0 ? 0 : n_max;
+    }
+}
+
+/* A row is behind the sorted rows and the other rows that come before it. */
+static pl_status merge(sorter *s, const pl_sort_stage *stage) {
+    uint32_t *merged = s->by_gap; /* is not needed any more */
+    memset(merged, 0xff, stage->n * sizeof *merged);
+    for (size_t i = 0; i < stage->n_sorted; i++)
+        merged[i + s->first[i + 1]] = s->order[i];
+    for (size_t i = stage->n_sorted; i < stage->n; i++) {
+        size_t to = (size_t)s->node[i] + s->first[s->node[i]] + s->rank[i];
+        if (to >= stage->n || merged[to] != UINT32_MAX)
+            return pl_fail(PL_PROTOCOL, "rows cannot be sorted: what was opened is no order");
+        merged[to] = (uint32_t)i;
+    }
+    s->by_gap = s->order;
+    s->order = merged;
+    return PL_OK;
+}
+
+static pl_status run_stage(sorter *s, const pl_sort_stage *stage) {
+    PL_TRY(search(s, stage));
+    if (!s->counts)
+        collect(s, stage);
+    PL_TRY(rank_in_gaps(s, stage));
+    return s->counts ? PL_OK : merge(s, stage);
 }
 
 /* ---- all of it ---- */
 
-/* A level compares at most n rows with pivots, and at most all pairs of the samples: 3 of the 17
- * rows that the smallest segment has, 1953 of 65536. Small segments take what they can get. */
+/* The largest batch, and the largest number of gaps. */
+static size_t pairs_max(const pl_sort_plan *plan) {
+    size_t most = 0;
+    for (unsigned i = 0; i < plan->n_stages; i++) {
+        const pl_sort_stage *stage = &plan->stages[i];
+        unsigned levels = stage->levels < stage->depth ? stage->levels : stage->depth;
+        size_t searched = (stage->n - stage->n_sorted) << levels;
+        most = searched > most ? searched : most;
+        most = stage->n_pairs > most ? stage->n_pairs : most;
+    }
+    return most < PL_SORT_PAIRS_MAX ? most : PL_SORT_PAIRS_MAX;
+}
+
 static pl_status alloc(sorter *s) {
-    size_t pairs = s->n + 1000, small = s->n * SMALL / 2;
-    small = small < PAIRS_MAX ? small : PAIRS_MAX;
-    s->capacity = pairs > small ? pairs : small;
-    PL_TRY(pl_alloc(s->n, sizeof *s->id, &s->id));
+    s->capacity = pairs_max(&s->plan);
+    PL_TRY(pl_alloc(s->n, sizeof *s->order, &s->order));
+    PL_TRY(pl_alloc(s->n, sizeof *s->node, &s->node));
+    PL_TRY(
+        pl_alloc(s->plan.stages[s->plan.n_stages - 1].n_sorted + 2, sizeof *s->first, &s->first));
+    PL_TRY(pl_alloc(s->n, sizeof *s->by_gap, &s->by_gap));
+    PL_TRY(pl_alloc(s->n, sizeof *s->rank, &s->rank));
     PL_TRY(pl_alloc(s->capacity, sizeof *s->left, &s->left));
     PL_TRY(pl_alloc(s->capacity, sizeof *s->right, &s->right));
-    PL_TRY(pl_alloc(pl_bit_words(s->capacity), 8, &s->less));
-    PL_TRY(pl_alloc(s->n, sizeof *s->from, &s->from));
-    PL_TRY(pl_secret_alloc(8 * s->n, &s->scratch));
-    PL_TRY(pl_alloc(s->n / SMALL + 1, sizeof *s->now, &s->now));
-    PL_TRY(pl_alloc(s->n / SMALL + 1, sizeof *s->next, &s->next));
-    PL_TRY(pl_alloc(s->n / 2 + 1, sizeof *s->small, &s->small));
-    return pl_alloc(s->n / SMALL + 1, sizeof *s->pivots, &s->pivots);
+    return pl_alloc(pl_bit_words(s->capacity), 8, &s->less);
 }
 
 static void done(sorter *s) {
-    for (size_t w = 0; w < PL_ROW_COLUMNS_MAX; w++)
+    for (size_t w = 0; w < PL_ROW_COLUMNS_MAX; w++) {
         pl_svec_done(&s->words[w]);
-    pl_secret_free(s->scratch, 8 * s->n);
-    free(s->id);
+        pl_svec_done(&s->tree[w]);
+    }
+    free(s->order);
+    free(s->node);
+    free(s->first);
+    free(s->by_gap);
+    free(s->rank);
     free(s->left);
     free(s->right);
     free(s->less);
-    free(s->from);
-    free(s->now);
-    free(s->next);
-    free(s->small);
-    free(s->pivots);
 }
 
 static pl_status order_rows(sorter *s) {
     for (size_t i = 0; i < s->n; i++)
-        s->id[i] = (uint32_t)i;
-    add_segment(s, 0, s->n);
-    s->now[0] = (segment){0, (uint32_t)s->n};
-    s->n_now = s->n_next;
-    while (s->n_now > 0)
-        PL_TRY(run_level(s));
-    return finish_small(s);
+        s->order[i] = (uint32_t)i;
+    for (unsigned i = 0; i < s->plan.n_stages; i++)
+        PL_TRY(run_stage(s, &s->plan.stages[i]));
+    return PL_OK;
 }
 
 static pl_status reorder_columns(const sorter *s, pl_svec *const *columns, size_t n_columns) {
     void *scratch;
     PL_TRY(pl_secret_alloc(16 * s->n, &scratch));
     for (size_t c = 0; c < n_columns; c++)
-        pl_rearrange(columns[c], 0, s->id, s->n, scratch);
+        pl_rearrange(columns[c], 0, s->order, s->n, scratch);
     pl_secret_free(scratch, 16 * s->n);
     return PL_OK;
 }
@@ -345,10 +392,16 @@ pl_status pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *
                   size_t n_columns) {
     unsigned bits = 0;
     PL_TRY(check_table(keys, n_keys, columns, n_columns, &bits));
-    sorter s = {.p = p, .n = keys[0].column->n, .bits = bits, .n_words = (bits + 63) / 64};
+    sorter s = {.p = p,
+                .n = keys[0].column->n,
+                .bits = bits,
+                .n_words = (bits + 63) / 64,
+                .counts = pl_party_counts(p)};
     if (s.n < 2)
         return PL_OK;
     pl_status status;
+    pl_net net = pl_party_net(p);
+    pl_sort_plan_make(&s.plan, s.n, bits, &net);
     PL_CHECK(status, alloc(&s));
     PL_CHECK(status, make_rows(&s, keys, n_keys));
     PL_CHECK(status, shuffle(&s, columns, n_columns));

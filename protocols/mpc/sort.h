@@ -15,14 +15,17 @@ typedef struct pl_sort_key {
 /* pl_sort orders the rows of a table by keys, the first key first; rows with equal keys stay in the
  * order they were in.
  * Shape:   keys [n] each, with all bits and those of a row's number at most 192; columns [n], of
- * any kind but PL_BIT, in place: name the keys among them if they shall move too. n < 2^32. Cost:
- * the bits of the keys (pl_cost_words), one shuffle of keys and columns, and about 1.1 log2(n) + 2
- * comparisons of rows an element, one bit of which is opened each; in about 2.7 log2(n) batches.
- * Random, so not predicted to the byte. Secret:  the values. Public: n, the widths. Opened: which
- * of two shuffled rows is the smaller; since rows are distinct (their number is part of them) and
- * in random order, that is independent of the values. Source: Hamada, Kikuchi, Ikarashi, Chida,
- * Takahashi 2012, "Practically Efficient Multi-party Sorting Protocols from Comparison Sort
- * Algorithms". */
+ * any kind but PL_BIT, in place: name the keys among them if they shall move too. n < 2^32.
+ * Cost:    the bits of the keys (pl_cost_words), one shuffle of keys and columns, and on near links
+ * about log2(n) comparisons of rows an element, one bit of which is opened each; on long links more
+ * of them in fewer batches. Known beforehand (pl_cost_party_new): batches are of public sizes, but
+ * that once in 2^40 sorts another one is added.
+ * Secret:  the values. Public: n, the widths. Opened: which of two shuffled rows is the smaller;
+ * since rows are distinct (their number is part of them) and in random order, that is independent
+ * of the values. Errors:  PROTOCOL (what was opened is no order).
+ * Source:  Hamada, Kikuchi, Ikarashi, Chida, Takahashi 2012, "Practically Efficient Multi-party
+ * Sorting Protocols from Comparison Sort Algorithms", with samples and searches in place of
+ * pivots: Frazer and McKellar 1970, "Samplesort". */
 PL_STATUS pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *const *columns,
                   size_t n_columns);
 

@@ -83,6 +83,10 @@ bool pl_party_computes(const pl_party *p) {
     return p->index != PL_NO_INDEX;
 }
 
+bool pl_party_counts(const pl_party *p) {
+    return p->scheme->n_components == 0;
+}
+
 size_t pl_party_rank(const pl_party *p) {
     return p->rank;
 }
@@ -343,22 +347,39 @@ pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_sve
     WITH_RESULT(kind, bits->n, p->scheme->bit_to_arith(p, bits, kind, &result));
 }
 
+static pl_status check_row_column(const pl_party *p, const pl_svec *const *columns, size_t c) {
+    PL_TRY(check_sharing(p, columns[c]));
+    PL_TRY(check_kind(columns[c], PL_BOOL_64, "compare rows of"));
+    if (columns[c]->n == columns[0]->n)
+        return PL_OK;
+    return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows: columns differ in length");
+}
+
+static pl_status check_row(size_t row, size_t n_rows) {
+    return row < n_rows
+               ? PL_OK
+               : pl_fail(PL_INVALID_ARGUMENT, "cannot compare row %zu: there are %zu", row, n_rows);
+}
+
 static pl_status check_rows(const pl_party *p, const pl_row_pairs *pairs) {
+    const pl_svec *const *right =
+        pairs->right_columns != NULL ? pairs->right_columns : pairs->columns;
     if (pairs->n_columns < 1 || pairs->n_columns > PL_ROW_COLUMNS_MAX ||
         pairs->bits <= 64 * (pairs->n_columns - 1) || pairs->bits > 64 * pairs->n_columns)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows of %zu columns and %u bits",
                        pairs->n_columns, pairs->bits);
     for (size_t c = 0; c < pairs->n_columns; c++) {
-        PL_TRY(check_sharing(p, pairs->columns[c]));
-        PL_TRY(check_kind(pairs->columns[c], PL_BOOL_64, "compare rows of"));
-        if (pairs->columns[c]->n != pairs->columns[0]->n)
-            return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows: columns differ in length");
+        PL_TRY(check_row_column(p, pairs->columns, c));
+        PL_TRY(check_row_column(p, right, c));
     }
+    size_t n_left = pairs->columns[0]->n;
+    if (pairs->left == NULL)
+        PL_TRY(check_row(pairs->left_begin + pairs->n, n_left + 1));
     for (size_t i = 0; i < pairs->n; i++) {
-        if (pairs->left[i] >= pairs->columns[0]->n || pairs->right[i] >= pairs->columns[0]->n)
-            return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows %u and %u of %zu",
-                           (unsigned)pairs->left[i], (unsigned)pairs->right[i],
-                           pairs->columns[0]->n);
+        if (pairs->left != NULL && pairs->left[i] >= n_left)
+            return check_row(pairs->left[i], n_left);
+        if (pairs->right[i] >= right[0]->n)
+            return check_row(pairs->right[i], right[0]->n);
     }
     return PL_OK;
 }

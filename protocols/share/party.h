@@ -45,6 +45,8 @@ PL_STATUS pl_party_new(const pl_party_params *params, pl_party **out);
 void pl_party_free(pl_party *p); /* wipes the keys; the mesh stays */
 
 bool pl_party_computes(const pl_party *p);
+/* A party of pl_cost_party_new: nothing is computed, and what it opens means nothing. */
+bool pl_party_counts(const pl_party *p);
 size_t pl_party_rank(const pl_party *p);
 size_t pl_party_n_parties(const pl_party *p);
 pl_mesh *pl_party_mesh(const pl_party *p);
@@ -110,15 +112,17 @@ PL_STATUS pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_sve
 
 /* pl_less_rows compares rows of unsigned numbers: bit i is 1 where row left[i] is less than row
  * right[i]. A row is one word of every column, the first column lowest; together `bits` bits of
- * them count, and all columns but the last are full. Shape:   columns PL_BOOL_64 [n_rows], left,
- * right [n] (public positions) -> out PL_BIT [n]. Cost:    pl_cost_less_rows. */
+ * them count, and all columns but the last are full. Shape:   columns PL_BOOL_64 [rows], and
+ * right_columns of another number of rows (NULL: the same columns); left, right [n] (public
+ * positions; left NULL: the rows from left_begin on) -> out PL_BIT [n]. Cost:    pl_cost_less_rows.
+ */
 #define PL_ROW_COLUMNS_MAX 3
 typedef struct pl_row_pairs {
-    const pl_svec *const *columns;
+    const pl_svec *const *columns, *const *right_columns;
     size_t n_columns;
     unsigned bits;
     const uint32_t *left, *right;
-    size_t n;
+    size_t left_begin, n;
 } pl_row_pairs;
 PL_STATUS pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
 

@@ -40,7 +40,7 @@ def fields_and_predictions(bench, names):
             expect(not missing, f"{row['op']} has no {missing}")
             expect(row["transport"] == transport and row["n"] == 70 and row["scheme"] == "rep3", f"{row}")
             expect(row["seconds_min"] > 0 and row["seconds_median"] >= row["seconds_min"] and row["peak_rss_bytes"] > 0, f"{row}")
-            if row["op"] != "limit" and "rounds_predicted" in row:
+            if row["op"] != "limit":
                 expect(row["rounds"] == row["rounds_predicted"], f"{row}")
                 expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
 
@@ -67,9 +67,8 @@ def transcripts(bench):
 def longer_vectors(bench):
     """Several blocks in flight, and what is left over."""
     for row in bench.json("suite", "--n", "1200", "--runs", "1", "--transport", "memory"):
-        if "rounds_predicted" in row:
-            expect(row["rounds"] == row["rounds_predicted"], f"{row}")
-            expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
+        expect(row["rounds"] == row["rounds_predicted"], f"{row}")
+        expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
 
 
 def other_settings(bench):

@@ -9,7 +9,6 @@
 
 typedef struct every_op {
     const char *name;
-    bool opens; /* shuffled values, on its way */
     pl_status (*run)(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 } every_op;
 

@@ -232,7 +232,7 @@ static void operations(void **state) {
     }
 }
 
-/* ---- programs: what a party that only counts says, for every operation that opens nothing ---- */
+/* ---- programs: what a party that only counts says, for every operation ---- */
 
 typedef struct counted {
     const every_op *op; /* NULL: a scatter */
@@ -302,14 +302,94 @@ static void programs(void **state) {
         for (size_t i = 0; i < n_every_ops; i++) {
             counted c = {.op = &every_ops[i]};
             pl_cost cost;
-            if (c.op->opens) /* its course depends on what it opens */
-                continue;
             fixture_ok(count(c.op, &nets[k], &cost));
             compare_counted(&c, c.op->name, &nets[k], cost);
         }
         counted scatter = {.op = NULL};
         compare_counted(&scatter, "scatter", &nets[k],
                         pl_scatter_cost((pl_kind[]){PL_ARITH_64, PL_ARITH_64}, 2, EVERY_OP_N));
+    }
+}
+
+/* ---- sorts: whatever the order of the rows, and whatever was drawn ---- */
+
+typedef struct sorted {
+    size_t n, n_kept; /* n_kept: 0: a sort by two keys; else those that top-k keeps */
+    unsigned bits;
+    pl_counters used[3];
+} sorted;
+
+static pl_status run_sort(pl_party *p, const sorted *s, pl_svec *x, pl_svec *y) {
+    const pl_sort_key keys[] = {{x, s->bits, false}, {y, s->bits / 2 + 1, true}};
+    static const double middle[] = {0.5, 0.9};
+    pl_svec quantiles = {0};
+    if (s->n_kept != 0)
+        return pl_top_k(p, keys, s->n_kept, (pl_svec *const[]){x, y}, 2);
+    PL_TRY(pl_sort(p, keys, 2, (pl_svec *const[]){x, y}, 2));
+    pl_status status = pl_quantile(p, x, s->bits, middle, 2, &quantiles);
+    pl_svec_done(&quantiles);
+    return status;
+}
+
+static pl_status measure_sort(pl_party *p, void *ctx) {
+    sorted *s = ctx;
+    size_t rank = pl_party_rank(p);
+    static uint64_t values[N_MAX];
+    pl_svec x = {0}, y = {0};
+    pl_status status;
+    if (rank == 0)
+        fixture_values(PL_ARITH_64, s->n + s->bits, values, s->n);
+    PL_CHECK(status, pl_input(p, 0, PL_ARITH_64, s->n, rank == 0 ? values : NULL, &x));
+    PL_CHECK(status, pl_input(p, 0, PL_ARITH_64, s->n, rank == 0 ? values : NULL, &y));
+    pl_counters begin = pl_mesh_counters(pl_party_mesh(p));
+    PL_CHECK(status, run_sort(p, s, &x, &y));
+    s->used[rank] = since(begin, pl_mesh_counters(pl_party_mesh(p)));
+out:
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    return status;
+}
+
+static pl_status count_sort(const sorted *s, const pl_net *net, pl_cost *out) {
+    static const uint64_t none[N_MAX];
+    pl_party *p;
+    pl_svec x = {0}, y = {0};
+    pl_status status;
+    PL_TRY(pl_cost_party_new(net, &p));
+    PL_CHECK(status, pl_constant(p, PL_ARITH_64, s->n, none, &x));
+    PL_CHECK(status, pl_constant(p, PL_ARITH_64, s->n, none, &y));
+    PL_CHECK(status, run_sort(p, s, &x, &y));
+    *out = pl_cost_party_total(p);
+out:
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    pl_party_free(p);
+    return status;
+}
+
+static void check_sort(sorted s, const pl_net *net) {
+    fixture_set set = {"rep3", 3, {0, 1, 2}, 3, {0, 0}};
+    pl_cost cost;
+    set.net = *net;
+    fixture_ok(count_sort(&s, net, &cost));
+    fixture_ok(fixture_run(&set, measure_sort, &s));
+    for (size_t i = 0; i < 3; i++) {
+        if (s.used[i].bytes_sent != cost.bytes_sent[i] || s.used[i].rounds != cost.rounds)
+            fail_msg("sort of %zu, %u bits, %zu kept: party %zu: %zu rounds, %zu bytes; counted: "
+                     "%zu, %zu",
+                     s.n, s.bits, s.n_kept, i, (size_t)s.used[i].rounds,
+                     (size_t)s.used[i].bytes_sent, (size_t)cost.rounds, (size_t)cost.bytes_sent[i]);
+    }
+    n_cases++;
+}
+
+static void sorts(void **state) {
+    (void)state;
+    static const size_t lengths[] = {1, 2, 3, 63, 64, 65, 127, 128, 500, 2047, 2048, 6000, N_MAX};
+    for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
+        for (size_t k = 0; k < N_NETS; k++)
+            check_sort((sorted){.n = lengths[l], .bits = k % 2 == 0 ? 64 : 21}, &nets[k]);
+        check_sort((sorted){.n = lengths[l], .bits = 33, .n_kept = 5}, nets);
     }
 }
 
@@ -347,9 +427,10 @@ static void forms_fit_the_net(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(setup_and_inputs), cmocka_unit_test(operations),
-        cmocka_unit_test(programs),         cmocka_unit_test(openings),
-        cmocka_unit_test(costs_add),        cmocka_unit_test(forms_fit_the_net),
+        cmocka_unit_test(setup_and_inputs),  cmocka_unit_test(operations),
+        cmocka_unit_test(programs),          cmocka_unit_test(sorts),
+        cmocka_unit_test(openings),          cmocka_unit_test(costs_add),
+        cmocka_unit_test(forms_fit_the_net),
     };
     return cmocka_run_group_tests_name("cost", tests, NULL, NULL);
 }

@@ -150,7 +150,16 @@ static pl_status refused_operations(pl_party *p, const pl_svec *x, const pl_svec
                                                 .right = (const uint32_t[]){3},
                                                 .n = 1},
                                 out),
-                   "rows 0 and 3 of 3"));
+                   "row 3: there are 3"));
+    PL_TRY(refused(pl_less_rows(p,
+                                &(pl_row_pairs){.columns = (const pl_svec *const[]){out},
+                                                .n_columns = 1,
+                                                .bits = 64,
+                                                .left_begin = 2,
+                                                .right = (const uint32_t[]){0, 1},
+                                                .n = 2},
+                                out),
+                   "row 4: there are 4"));
     PL_TRY(refused(pl_less_than_public(p, out, values, 63, out), "cannot compare"));
     return refused(pl_less_than_public(p, x, values, 65, out), "65 bits");
 }

@@ -1,7 +1,10 @@
 /* plain: one compute party that holds the values themselves. No secrecy: the reference that tests
  * compare with. */
+#include "protocols/base/secret.h"
+#include "protocols/share/permutation.h"
 #include "protocols/share/scheme.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static pl_status setup(pl_party *p, const uint8_t seed[32]) {
@@ -120,11 +123,13 @@ static pl_status bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl
 
 /* From the last column down; only the last one is not full. */
 static bool row_is_less(const pl_row_pairs *pairs, size_t left, size_t right) {
+    const pl_svec *const *others =
+        pairs->right_columns != NULL ? pairs->right_columns : pairs->columns;
     for (size_t c = pairs->n_columns; c-- > 0;) {
         unsigned bits = pairs->bits - 64 * (unsigned)c;
         uint64_t mask = bits < 64 ? (UINT64_C(1) << bits) - 1 : UINT64_MAX;
         uint64_t a = element(pairs->columns[c], left) & mask;
-        uint64_t b = element(pairs->columns[c], right) & mask;
+        uint64_t b = element(others[c], right) & mask;
         if (a != b)
             return a < b;
     }
@@ -134,14 +139,26 @@ static bool row_is_less(const pl_row_pairs *pairs, size_t left, size_t right) {
 static pl_status less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out) {
     (void)p;
     for (size_t i = 0; i < pairs->n; i++)
-        put_bit(out, i, row_is_less(pairs, pairs->left[i], pairs->right[i]));
+        put_bit(out, i,
+                row_is_less(pairs, pairs->left == NULL ? pairs->left_begin + i : pairs->left[i],
+                            pairs->right[i]));
     return PL_OK;
 }
 
-/* Nobody is there from whom the order would have to be hidden. */
 static pl_status shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns) {
-    (void)p, (void)columns, (void)n_columns;
-    return PL_OK;
+    size_t n = columns[0]->n;
+    uint32_t *order = NULL;
+    void *scratch = NULL;
+    pl_status status;
+    PL_CHECK(status, pl_alloc(n, sizeof *order, &order));
+    PL_CHECK(status, pl_secret_alloc(16 * n, &scratch));
+    PL_CHECK(status, pl_permutation_draw(p->own, n, order));
+    for (size_t c = 0; c < n_columns; c++)
+        pl_rearrange(columns[c], 0, order, n, scratch);
+out:
+    free(order);
+    pl_secret_free(scratch, 16 * n);
+    return status;
 }
 
 static pl_status open_values(pl_party *p, const pl_svec *x, pl_kind kind, size_t n,

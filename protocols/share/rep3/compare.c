@@ -158,12 +158,19 @@ pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec 
 /* One column of 64 n_words pairs from pair `at` on; beyond the last pair there is zero. */
 static void gather(const pl_row_pairs *pairs, size_t column, size_t component, bool left, size_t at,
                    size_t n_words, uint64_t *to) {
-    const uint64_t *from = pairs->columns[column]->component[component];
-    const uint32_t *positions = (left ? pairs->left : pairs->right) + at;
+    const pl_svec *const *columns =
+        left || pairs->right_columns == NULL ? pairs->columns : pairs->right_columns;
+    const uint64_t *from = columns[column]->component[component];
+    const uint32_t *positions = left ? pairs->left : pairs->right;
     size_t n = pairs->n - at < 64 * n_words ? pairs->n - at : 64 * n_words;
-    pl_kernels_here()->pick(to, from, positions, n / 64);
+    if (positions == NULL) {
+        memcpy(to, from + pairs->left_begin + at, 8 * n);
+        memset(to + n, 0, 8 * (64 * n_words - n));
+        return;
+    }
+    pl_kernels_here()->pick(to, from, positions + at, n / 64);
     for (size_t i = n / 64 * 64; i < 64 * n_words; i++)
-        to[i] = i < n ? from[positions[i]] : 0;
+        to[i] = i < n ? from[positions[at + i]] : 0;
 }
 
 /* left < right exactly when NOT left + right carries: the addends are the rows themselves. NOT is

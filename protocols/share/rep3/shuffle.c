@@ -6,6 +6,7 @@
  * comes from k_0, y_1 = f - y_0 goes to P_1, and y_2 = g too. 3 rounds, 4 vectors in all: P_0 sends
  * two. Laur, Willemson, Zhang 2011; the message count is that of Asharov et al. 2022, section 4. */
 #include "protocols/base/secret.h"
+#include "protocols/share/permutation.h"
 #include "protocols/share/rep3/rep3.h"
 
 #include <stdlib.h>
@@ -21,61 +22,6 @@ typedef struct table {
 
 static size_t column_bytes(const table *t, size_t c) {
     return pl_kind_bytes(t->columns[c]->kind, t->n);
-}
-
-/* ---- permutations ---- */
-
-typedef struct draws {
-    size_t slot, left;
-    uint64_t *numbers; /* [PL_TILE_WORDS] */
-} draws;
-
-static pl_status draw(pl_party *p, draws *d, uint64_t *out) {
-    if (d->left == 0) {
-        PL_TRY(pl_rep3_fill(p, PL_STREAM_ORDER, d->slot, d->numbers, 8 * PL_TILE_WORDS));
-        d->left = PL_TILE_WORDS;
-    }
-    *out = d->numbers[PL_TILE_WORDS - d->left--];
-    return PL_OK;
-}
-
-/* A number below bound, without bias: Lemire 2019, "Fast Random Integer Generation in an Interval".
- */
-static pl_status draw_below(pl_party *p, draws *d, uint64_t bound, uint64_t *out) {
-    for (;;) {
-        uint64_t number;
-        PL_TRY(draw(p, d, &number));
-        pl_u128 product = (pl_u128)number * bound;
-        if ((uint64_t)product >= bound || (uint64_t)product >= (0 - bound) % bound) {
-            *out = (uint64_t)(product >> 64);
-            return PL_OK;
-        }
-    }
-}
-
-#define AHEAD 16 /* exchanges whose memory is asked for ahead */
-
-/* Fisher and Yates, from the key of the slot. Both holders draw alike. */
-static pl_status permutation(pl_party *p, size_t slot, size_t n, uint32_t *order) {
-    pl_rep3 *rep3 = p->state;
-    draws d = {.slot = slot, .numbers = rep3->scratch[0]};
-    uint64_t ahead[AHEAD] = {0};
-    for (size_t i = 0; i < n; i++)
-        order[i] = (uint32_t)i;
-    for (size_t i = 0; i < n + AHEAD; i++) {
-        if (i >= AHEAD) {
-            size_t at = n - 1 - (i - AHEAD);
-            uint64_t with = ahead[i % AHEAD];
-            uint32_t moved = order[at];
-            order[at] = order[with];
-            order[with] = moved;
-        }
-        if (i < n) {
-            PL_TRY(draw_below(p, &d, n - i, &ahead[i % AHEAD]));
-            __builtin_prefetch(&order[ahead[i % AHEAD]], 1);
-        }
-    }
-    return PL_OK;
 }
 
 /* ---- columns ---- */
@@ -114,7 +60,8 @@ static pl_status permute_column(pl_party *p, const table *t, size_t c, size_t sl
 }
 
 static pl_status permute(pl_party *p, table *t, size_t slot, bool plus) {
-    PL_TRY(permutation(p, slot, t->n, t->order));
+    const pl_rep3 *rep3 = p->state;
+    PL_TRY(pl_permutation_draw(rep3->stream[PL_STREAM_ORDER][slot], t->n, t->order));
     for (size_t c = 0; c < t->n_columns; c++) {
         PL_TRY(permute_column(p, t, c, slot, plus));
         void *made = t->other[c];
