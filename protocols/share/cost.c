@@ -17,6 +17,13 @@ pl_cost pl_cost_add(pl_cost a, pl_cost b) {
     return a;
 }
 
+pl_cost pl_cost_together(pl_cost a, pl_cost b) {
+    uint64_t rounds = a.rounds > b.rounds ? a.rounds : b.rounds;
+    a = pl_cost_add(a, b);
+    a.rounds = rounds;
+    return a;
+}
+
 pl_cost pl_cost_times(pl_cost a, uint64_t n) {
     for (size_t i = 0; i < 3; i++)
         a.bytes_sent[i] *= n;

@@ -13,6 +13,8 @@ typedef struct pl_cost {
 } pl_cost;
 
 pl_cost pl_cost_add(pl_cost a, pl_cost b); /* one after the other */
+/* Side by side (pl_together_begin): all bytes, and the rounds of the one that has more. */
+pl_cost pl_cost_together(pl_cost a, pl_cost b);
 pl_cost pl_cost_times(pl_cost a, uint64_t n);
 uint64_t pl_cost_bytes_max(pl_cost cost); /* by the party that sends most */
 

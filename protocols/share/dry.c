@@ -7,9 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct tally {
+    pl_cost total, step; /* step: of the one that is open */
+} tally;
+
 static pl_status count(pl_party *p, pl_cost cost) {
-    pl_cost *total = p->state;
-    *total = pl_cost_add(*total, cost);
+    tally *t = p->state;
+    if (p->step != NULL)
+        t->step = pl_cost_together(t->step, cost);
+    else
+        t->total = pl_cost_add(t->total, cost);
+    return PL_OK;
+}
+
+static void drop_step(pl_party *p) {
+    tally *t = p->state;
+    t->step = (pl_cost){0};
+}
+
+static pl_status finish_step(pl_party *p) {
+    tally *t = p->state;
+    t->total = pl_cost_add(t->total, t->step);
+    drop_step(p);
     return PL_OK;
 }
 
@@ -126,6 +145,8 @@ static const pl_scheme dry = {
     .bit_to_arith = bit_to_arith,
     .less_rows = less_rows,
     .shuffle = shuffle,
+    .finish_step = finish_step,
+    .drop_step = drop_step,
     .open = open_values,
 };
 
@@ -137,7 +158,7 @@ pl_status pl_cost_party_new(const pl_net *net, pl_party **out) {
     for (size_t i = 0; i < 3; i++)
         p->compute[i] = i;
     p->net = *net;
-    pl_status status = pl_alloc(1, sizeof(pl_cost), &p->state);
+    pl_status status = pl_alloc(1, sizeof(tally), &p->state);
     if (!pl_is_ok(status)) {
         pl_party_free(p);
         return status;
@@ -147,5 +168,5 @@ pl_status pl_cost_party_new(const pl_net *net, pl_party **out) {
 }
 
 pl_cost pl_cost_party_total(const pl_party *p) {
-    return *(const pl_cost *)p->state;
+    return ((const tally *)p->state)->total;
 }

@@ -19,9 +19,15 @@ static pl_status require_bool(const pl_svec *x, const char *what) {
                    what, pl_kind_name(x->kind));
 }
 
+/* Results of an open step are not there yet, and its operands must not be freed. */
+static pl_status require_ready(const pl_party *p) {
+    PL_TRY(pl_party_require_compute(p));
+    return pl_step_refuse(p, "compute locally");
+}
+
 /* Checks the party and x, and makes a result of x's shape. */
 static pl_status begin(const pl_party *p, const pl_svec *x, pl_svec *result) {
-    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_ready(p));
     if (x->n_components != p->scheme->n_components)
         return pl_fail(PL_INVALID_ARGUMENT, "the vector is not a sharing of scheme %s",
                        p->scheme->name);
@@ -64,7 +70,7 @@ pl_status pl_neg(pl_party *p, const pl_svec *x, pl_svec *out) {
 }
 
 pl_status pl_add_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out) {
-    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_ready(p));
     pl_svec result = {0};
     PL_TRY(pl_svec_dup(x, &result));
     p->scheme->add_public(p, &result, constants);
@@ -94,7 +100,7 @@ pl_status pl_mul_public(pl_party *p, const pl_svec *x, const void *constants, pl
 }
 
 pl_status pl_constant(pl_party *p, pl_kind kind, size_t n, const void *constants, pl_svec *out) {
-    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_ready(p));
     pl_svec result;
     PL_TRY(pl_svec_init(&result, kind, n, p->scheme->n_components));
     p->scheme->add_public(p, &result, constants);
@@ -119,7 +125,7 @@ pl_status pl_sum(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *ou
 }
 
 pl_status pl_total(pl_party *p, const pl_svec *x, pl_svec *out) {
-    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_ready(p));
     pl_svec result;
     PL_TRY(pl_svec_init(&result, x->kind, 1, x->n_components));
     for (size_t c = 0; c < x->n_components; c++)
@@ -217,7 +223,7 @@ pl_status pl_map_words(pl_party *p, const pl_svec *x, uint64_t (*map)(uint64_t w
 
 pl_status pl_bit_of_words(pl_party *p, const pl_svec *x, unsigned bit, pl_svec *out) {
     pl_svec result;
-    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_ready(p));
     PL_TRY(require_words(x, "take a bit of"));
     if (bit > 63)
         return pl_fail(PL_INVALID_ARGUMENT, "64-bit words have no bit %u", bit);
@@ -234,7 +240,7 @@ pl_status pl_bit_of_words(pl_party *p, const pl_svec *x, unsigned bit, pl_svec *
 
 pl_status pl_words_of_bits(pl_party *p, const pl_svec *x, pl_svec *out) {
     pl_svec result;
-    PL_TRY(pl_party_require_compute(p));
+    PL_TRY(require_ready(p));
     if (x->kind != PL_BIT)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot spread elements of %s: it takes bits",
                        pl_kind_name(x->kind));

@@ -36,6 +36,7 @@ pl_status pl_open(pl_party *p, const pl_svec *x, pl_kind kind, size_t n, uint64_
                   const char *reason, void *out_values) {
     if (reason == NULL)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot open a vector: no reason is given");
+    PL_TRY(pl_wrap(pl_step_refuse(p, "open a vector"), "cannot open %s", reason));
     PL_TRY(pl_wrap(check_opening(p, x, kind, n, recipients, out_values), "cannot open %s", reason));
     pl_status status = open_checked(p, x, kind, n, recipients, out_values);
     return pl_party_settle(p, pl_wrap(status, "cannot open %s", reason));

@@ -71,6 +71,7 @@ pl_status pl_party_new(const pl_party_params *params, pl_party **out) {
 void pl_party_free(pl_party *p) {
     if (p == NULL)
         return;
+    pl_step_drop(p);
     if (p->state != NULL)
         p->scheme->teardown(p);
     pl_prg_free(p->own);
@@ -164,6 +165,7 @@ static pl_status check_input(const pl_party *p, size_t owner_rank, pl_kind kind,
 
 pl_status pl_input(pl_party *p, size_t owner_rank, pl_kind kind, size_t n, const void *values,
                    pl_svec *out) {
+    PL_TRY(pl_step_refuse(p, "take an input"));
     PL_TRY(check_input(p, owner_rank, kind, n, values, out));
     if (!pl_party_computes(p)) {
         if (p->rank != owner_rank)
@@ -207,21 +209,35 @@ static pl_status lacks(const pl_party *p, const char *what) {
     return pl_fail(PL_UNSUPPORTED, "scheme %s cannot %s", p->scheme->name, what);
 }
 
+#define OPERANDS(...) ((const pl_svec *const[PL_OPERANDS_MAX]){__VA_ARGS__})
+
+/* What all operations with a result of their own do around the scheme's part. The mesh lets go of
+ * the result before its memory is freed. */
+#define WITH_RESULT(kind, n, operands, call)                                                       \
+    do {                                                                                           \
+        pl_svec result = {0};                                                                      \
+        PL_TRY(pl_step_admit(p, operands, out));                                                   \
+        pl_status status = pl_svec_init(&result, (kind), (n), p->scheme->n_components);            \
+        if (pl_is_ok(status))                                                                      \
+            status = (call);                                                                       \
+        status = pl_party_settle(p, status);                                                       \
+        if (pl_is_ok(status)) {                                                                    \
+            pl_step_note(p, &result);                                                              \
+            pl_svec_take(out, &result);                                                            \
+        }                                                                                          \
+        pl_svec_done(&result);                                                                     \
+        return status;                                                                             \
+    } while (0)
+
 pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     PL_TRY(check_factors(p, x, y));
     /* Fresh memory costs as much as the multiplication: a live result of the right shape is written
      * over, and a factor that is the result too. */
-    if (pl_svec_is_like(out, x))
-        return pl_party_settle(p, p->scheme->mul(p, x, y, out));
-    pl_svec result;
-    pl_status status = pl_svec_init(&result, x->kind, x->n, x->n_components);
-    if (pl_is_ok(status))
-        status = p->scheme->mul(p, x, y, &result);
-    if (pl_is_ok(status))
-        pl_svec_take(out, &result);
-    status = pl_party_settle(p, status); /* the mesh lets go of the buffers */
-    pl_svec_done(&result);
-    return status;
+    if (!pl_svec_is_like(out, x))
+        WITH_RESULT(x->kind, x->n, OPERANDS(x, y), p->scheme->mul(p, x, y, &result));
+    PL_TRY(pl_step_admit(p, OPERANDS(x, y), out));
+    pl_step_note(p, out);
+    return pl_party_settle(p, p->scheme->mul(p, x, y, out));
 }
 
 pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
@@ -231,20 +247,6 @@ pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) 
                        pl_kind_name(x->kind));
     return pl_mul(p, x, y, out);
 }
-
-/* What all operations with a result of their own do around the scheme's part. */
-#define WITH_RESULT(kind, n, call)                                                                 \
-    do {                                                                                           \
-        pl_svec result = {0};                                                                      \
-        pl_status status = pl_svec_init(&result, (kind), (n), p->scheme->n_components);            \
-        if (pl_is_ok(status))                                                                      \
-            status = (call);                                                                       \
-        status = pl_party_settle(p, status);                                                       \
-        if (pl_is_ok(status))                                                                      \
-            pl_svec_take(out, &result);                                                            \
-        pl_svec_done(&result);                                                                     \
-        return status;                                                                             \
-    } while (0)
 
 static pl_status check_frac_bits(unsigned frac_bits) {
     if (frac_bits >= 1 && frac_bits <= 32)
@@ -260,7 +262,8 @@ pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
     PL_TRY(check_frac_bits(frac_bits));
     if (p->scheme->mul_fixed == NULL)
         return lacks(p, "multiply fixed-point numbers");
-    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->mul_fixed(p, x, y, frac_bits, &result));
+    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x, y),
+                p->scheme->mul_fixed(p, x, y, frac_bits, &result));
 }
 
 pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
@@ -269,7 +272,7 @@ pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec
     PL_TRY(check_frac_bits(frac_bits));
     if (p->scheme->truncate == NULL)
         return lacks(p, "truncate");
-    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->truncate(p, x, frac_bits, &result));
+    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x), p->scheme->truncate(p, x, frac_bits, &result));
 }
 
 pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,
@@ -288,7 +291,8 @@ pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_ma
         PL_TRY(check_frac_bits(shape->frac_bits));
     if (p->scheme->matmul == NULL)
         return lacks(p, "multiply matrices");
-    WITH_RESULT(PL_ARITH_64, shape->m * shape->n, p->scheme->matmul(p, x, y, shape, &result));
+    WITH_RESULT(PL_ARITH_64, shape->m * shape->n, OPERANDS(x, y),
+                p->scheme->matmul(p, x, y, shape, &result));
 }
 
 static pl_status check_compared(const pl_party *p, const pl_svec *x, const pl_svec *y) {
@@ -308,7 +312,7 @@ pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits
                        pl_kind_name(x->kind), bits);
     if (p->scheme->sign == NULL)
         return lacks(p, "compare");
-    WITH_RESULT(PL_BIT, x->n, p->scheme->sign(p, x, y, bits, &result));
+    WITH_RESULT(PL_BIT, x->n, OPERANDS(x, y), p->scheme->sign(p, x, y, bits, &result));
 }
 
 pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
@@ -316,7 +320,7 @@ pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out)
     PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
     if (p->scheme->zero == NULL)
         return lacks(p, "compare");
-    WITH_RESULT(PL_BIT, x->n, p->scheme->zero(p, x, y, &result));
+    WITH_RESULT(PL_BIT, x->n, OPERANDS(x, y), p->scheme->zero(p, x, y, &result));
 }
 
 pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
@@ -326,7 +330,7 @@ pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
         return pl_fail(PL_INVALID_ARGUMENT, "cannot take %u bits of 64", bits);
     if (p->scheme->words == NULL)
         return lacks(p, "take numbers apart");
-    WITH_RESULT(PL_BOOL_64, x->n, p->scheme->words(p, x, bits, &result));
+    WITH_RESULT(PL_BOOL_64, x->n, OPERANDS(x), p->scheme->words(p, x, bits, &result));
 }
 
 pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
@@ -334,7 +338,7 @@ pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
     PL_TRY(check_kind(x, PL_BOOL_64, "make numbers of"));
     if (p->scheme->number == NULL)
         return lacks(p, "turn words into numbers");
-    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->number(p, x, &result));
+    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x), p->scheme->number(p, x, &result));
 }
 
 pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out) {
@@ -344,7 +348,7 @@ pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_sve
                        pl_kind_name(bits->kind), pl_kind_name(kind));
     if (p->scheme->bit_to_arith == NULL)
         return lacks(p, "turn bits into numbers");
-    WITH_RESULT(kind, bits->n, p->scheme->bit_to_arith(p, bits, kind, &result));
+    WITH_RESULT(kind, bits->n, OPERANDS(bits), p->scheme->bit_to_arith(p, bits, kind, &result));
 }
 
 static pl_status check_row_column(const pl_party *p, const pl_svec *const *columns, size_t c) {
@@ -388,10 +392,17 @@ pl_status pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out) {
     PL_TRY(check_rows(p, pairs));
     if (p->scheme->less_rows == NULL)
         return lacks(p, "compare rows");
-    WITH_RESULT(PL_BIT, pairs->n, p->scheme->less_rows(p, pairs, &result));
+    const pl_svec *columns[PL_OPERANDS_MAX] = {NULL};
+    for (size_t c = 0; c < pairs->n_columns; c++) {
+        columns[2 * c] = pairs->columns[c];
+        if (pairs->right_columns != NULL)
+            columns[2 * c + 1] = pairs->right_columns[c];
+    }
+    WITH_RESULT(PL_BIT, pairs->n, columns, p->scheme->less_rows(p, pairs, &result));
 }
 
 pl_status pl_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns) {
+    PL_TRY(pl_step_refuse(p, "shuffle a table"));
     if (n_columns == 0)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot shuffle a table without columns");
     for (size_t c = 0; c < n_columns; c++) {

@@ -42,7 +42,7 @@ typedef struct pl_party_params {
  * Cost:    1 round among compute parties; 64 bytes to each.
  * Errors:  INVALID_ARGUMENT (compute set), UNSUPPORTED (scheme), those of the mesh. */
 PL_STATUS pl_party_new(const pl_party_params *params, pl_party **out);
-void pl_party_free(pl_party *p); /* wipes the keys; the mesh stays */
+void pl_party_free(pl_party *p); /* wipes the keys; the mesh stays; an open step is dropped */
 
 bool pl_party_computes(const pl_party *p);
 /* A party of pl_cost_party_new: nothing is computed, and what it opens means nothing. */
@@ -54,6 +54,26 @@ const pl_scheme *pl_party_scheme(const pl_party *p);
 const char *pl_party_scheme_name(const pl_party *p);
 pl_net pl_party_net(const pl_party *p);
 uint64_t pl_party_compute_mask(const pl_party *p); /* bit r: rank r computes */
+
+/* Together: operations that do not need each other's results share their rounds.
+ *     PL_TRY(pl_together_begin(p));
+ *     pl_status status = pl_mul(p, &a, &b, &product);
+ *     if (pl_is_ok(status))
+ *         status = pl_bit_to_arith(p, &bits, PL_ARITH_64, &numbers);
+ *     return pl_together_end(p, status);
+ * Between begin and end the operations from pl_mul to pl_less_rows below are checked and noted, no
+ * more: their results have memory at once and values after end, which runs them side by side;
+ * inputs (public positions too) are borrowed until then. end takes the status of what stands
+ * between: if that is a failure nothing is run or sent, and it is returned. After a failure results
+ * are vectors without meaning. One step at a time, of at most PL_TOGETHER_MAX operations.
+ * Cost:    the bytes of all, the rounds of the one that has most (pl_cost_together); memory for the
+ *          blocks in flight of all.
+ * Errors:  INVALID_ARGUMENT for what does not fit into a step: an operation that takes a result of
+ *          the same step, or whose out is an operand of it; pl_input, pl_open, pl_shuffle, and the
+ *          local operations of linear.h, which belong before or after it. Such a step only ends. */
+#define PL_TOGETHER_MAX 64
+PL_STATUS pl_together_begin(pl_party *p);
+PL_STATUS pl_together_end(pl_party *p, pl_status status);
 
 /* pl_input shares the owner's vector among the compute parties.
  * Shape:   values: n elements of kind at the owner, NULL elsewhere. out [n] at compute parties;

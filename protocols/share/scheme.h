@@ -7,7 +7,11 @@
  *
  * The functions are called with arguments that party.c and open.c have checked: shapes fit, outputs
  * are live vectors of the right shape that, but for mul, are none of the inputs. A failure ends the
- * session (pl_party_settle). */
+ * session (pl_party_settle).
+ *
+ * While a step is open (p->step), the operations from mul to less_rows may be put off: they keep
+ * what they need of their arguments, whose structs need not outlive the call, and write their
+ * outputs in finish_step. */
 #ifndef PL_SHARE_SCHEME_H
 #define PL_SHARE_SCHEME_H
 
@@ -50,6 +54,11 @@ struct pl_scheme {
     pl_status (*less_rows)(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
     pl_status (*shuffle)(pl_party *p, pl_svec *const *columns, size_t n_columns);
 
+    /* finish_step runs what was put off since the step began, drop_step forgets it. NULL: nothing
+     * is put off. */
+    pl_status (*finish_step)(pl_party *p);
+    void (*drop_step)(pl_party *p);
+
     /* open runs at the compute parties (x) and at the recipients (out_values, n elements, else
      * NULL). */
     pl_status (*open)(pl_party *p, const pl_svec *x, pl_kind kind, size_t n, uint64_t recipients,
@@ -61,6 +70,8 @@ struct pl_scheme {
     pl_status (*check)(pl_party *p);
 };
 
+typedef struct pl_step pl_step;
+
 struct pl_party {
     pl_mesh *mesh; /* borrowed */
     const pl_scheme *scheme;
@@ -68,9 +79,22 @@ struct pl_party {
     size_t compute[PL_COMPUTE_MAX], n_compute; /* index -> rank */
     size_t index;                              /* of this party in compute, or PL_NO_INDEX */
     pl_net net;
-    pl_prg *own; /* randomness of this party alone: seeds of its inputs */
-    void *state; /* the scheme's */
+    pl_prg *own;   /* randomness of this party alone: seeds of its inputs */
+    pl_step *step; /* the one that is open, or NULL */
+    void *state;   /* the scheme's */
 };
+
+/* ---- steps (together.c) ---- */
+
+/* pl_step_admit: may an operation with these operands (NULL: none) and this out be run, or be part
+ * of the open step? pl_step_note: its result. pl_step_refuse: INVALID_ARGUMENT while a step is
+ * open, which only ends then. pl_step_drop forgets an open step. */
+#define PL_OPERANDS_MAX (2 * PL_ROW_COLUMNS_MAX)
+PL_STATUS pl_step_admit(pl_party *p, const pl_svec *const operands[PL_OPERANDS_MAX],
+                        const pl_svec *out);
+void pl_step_note(pl_party *p, const pl_svec *result);
+PL_STATUS pl_step_refuse(const pl_party *p, const char *what);
+void pl_step_drop(pl_party *p);
 
 extern const pl_scheme pl_scheme_plain, pl_scheme_rep3;
 

@@ -32,6 +32,28 @@ OP(choose) {
 OP(max) {
     return pl_max(p, (const pl_svec *const[]){x, y, x}, 3, out);
 }
+/* Several in one step: a comparison, a product, a truncated one and bits to numbers. */
+OP(together) {
+    pl_svec bits = {0}, less = {0}, product = {0}, numbers = {0};
+    pl_status status;
+    PL_CHECK(status, pl_equal(p, x, y, &bits));
+    PL_CHECK(status, pl_together_begin(p));
+    status = pl_sign(p, x, y, 64, &less);
+    if (pl_is_ok(status))
+        status = pl_mul(p, x, y, &product);
+    if (pl_is_ok(status))
+        status = pl_truncate(p, x, 3, out);
+    if (pl_is_ok(status))
+        status = pl_bit_to_arith(p, &bits, PL_ARITH_64, &numbers);
+    PL_CHECK(status, pl_together_end(p, status));
+    PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){&product, &numbers, out}, 3, out));
+out:
+    pl_svec_done(&bits);
+    pl_svec_done(&less);
+    pl_svec_done(&product);
+    pl_svec_done(&numbers);
+    return status;
+}
 OP(words) {
     (void)y;
     PL_TRY(pl_words(p, x, 64, out));
@@ -129,6 +151,7 @@ const every_op every_ops[] = {
     {"equal", run_equal},
     {"choose", run_choose},
     {"max", run_max},
+    {"together", run_together},
     {"words", run_words},
     {"to_128", run_to_128},
     {"shuffle", run_shuffle},

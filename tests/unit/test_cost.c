@@ -58,17 +58,20 @@ static pl_matmul_shape shape_of(const measured *m) {
     return (pl_matmul_shape){m->n, 1, 1, m->bits};
 }
 
-static pl_status matmul(pl_party *p, const measured *m, const pl_svec *x, pl_svec *y) {
-    pl_matmul_shape shape = shape_of(m);
-    pl_svec one = {0};
-    pl_status status = pl_constant(p, PL_ARITH_64, 1, zeros, &one);
-    if (pl_is_ok(status))
-        status = pl_matmul(p, x, &one, &shape, y);
-    pl_svec_done(&one);
-    return status;
+/* What an operation works on: one: a single element, for matrices. */
+typedef struct vectors {
+    pl_svec x, one, y;
+} vectors;
+
+static void vectors_done(vectors *v) {
+    pl_svec_done(&v->x);
+    pl_svec_done(&v->one);
+    pl_svec_done(&v->y);
 }
 
-static pl_status compute(pl_party *p, const measured *m, pl_svec *x, pl_svec *y) {
+static pl_status compute(pl_party *p, const measured *m, vectors *v) {
+    pl_svec *x = &v->x, *y = &v->y;
+    pl_matmul_shape shape = shape_of(m);
     switch (m->op) {
     case MUL:
         return pl_mul(p, x, x, y);
@@ -87,7 +90,7 @@ static pl_status compute(pl_party *p, const measured *m, pl_svec *x, pl_svec *y)
     case TRUNCATE:
         return pl_truncate(p, x, m->bits, y);
     case MATMUL:
-        return matmul(p, m, x, y);
+        return pl_matmul(p, x, &v->one, &shape, y);
     case LESS_ROWS:
         return less_rows(p, m, x, y);
     case SHUFFLE:
@@ -99,13 +102,13 @@ static pl_status compute(pl_party *p, const measured *m, pl_svec *x, pl_svec *y)
     }
 }
 
-static pl_status run_op(pl_party *p, const measured *m, pl_svec *x, pl_svec *y) {
+static pl_status run_op(pl_party *p, const measured *m, vectors *v) {
     size_t rank = pl_party_rank(p), owner = m->op == INPUT_OUTSIDE ? 4 : 1;
     if (m->op == INPUT_INSIDE || m->op == INPUT_OUTSIDE)
-        return pl_input(p, owner, m->kind, m->n, rank == owner ? zeros : NULL, y);
+        return pl_input(p, owner, m->kind, m->n, rank == owner ? zeros : NULL, &v->y);
     if (m->op == OPEN)
-        return pl_open(p, x, m->kind, m->n, m->recipients, "a test", sink[rank]);
-    return pl_party_computes(p) ? compute(p, m, x, y) : PL_OK;
+        return pl_open(p, &v->x, m->kind, m->n, m->recipients, "a test", sink[rank]);
+    return pl_party_computes(p) ? compute(p, m, v) : PL_OK;
 }
 
 static pl_kind input_kind(const measured *m) {
@@ -126,22 +129,27 @@ static pl_kind input_kind(const measured *m) {
     }
 }
 
+static pl_status prepare(pl_party *p, const measured *m, vectors *v) {
+    const void *values = pl_party_rank(p) == 0 ? zeros : NULL;
+    PL_TRY(pl_input(p, 0, input_kind(m), m->n, values, &v->x));
+    return pl_input(p, 0, PL_ARITH_64, 1, values, &v->one);
+}
+
 static pl_status measure(pl_party *p, void *ctx) {
     measured *m = ctx;
     size_t rank = pl_party_rank(p);
     pl_mesh *mesh = pl_party_mesh(p);
-    pl_svec x = {0}, y = {0};
+    vectors v = {0};
     pl_status status = PL_OK;
     pl_counters begin = {0};
     if (m->op != SETUP) {
-        PL_CHECK(status, pl_input(p, 0, input_kind(m), m->n, rank == 0 ? zeros : NULL, &x));
+        PL_CHECK(status, prepare(p, m, &v));
         begin = pl_mesh_counters(mesh);
     }
-    PL_CHECK(status, run_op(p, m, &x, &y));
+    PL_CHECK(status, run_op(p, m, &v));
     m->used[rank] = since(begin, pl_mesh_counters(mesh));
 out:
-    pl_svec_done(&x);
-    pl_svec_done(&y);
+    vectors_done(&v);
     return status;
 }
 
@@ -202,9 +210,9 @@ static void in_blocks(size_t n, unsigned bits, const pl_net *net) {
 
 static void operations(void **state) {
     (void)state;
-    static const size_t lengths[] = {0, 1, 64, 1000, N_MAX};
+    static const size_t lengths[] = {0, 1, 64, 1000, 7000, N_MAX};
     static const unsigned widths[] = {1, 2, 20, 33, 64};
-    for (size_t l = 0; l < 5; l++) {
+    for (size_t l = 0; l < 6; l++) {
         size_t n = lengths[l];
         for (size_t k = 0; k < N_NETS; k++) {
             const pl_net *net = &nets[k];
@@ -229,6 +237,149 @@ static void operations(void **state) {
         }
         pl_matmul_shape shape = {n, 1, 1, 0};
         check((measured){.op = MATMUL, .n = n}, nets, pl_cost_matmul(&shape, nets));
+    }
+}
+
+/* ---- several in one step: bytes add up, rounds are those of the longest ---- */
+
+#define SIDES_MAX 3
+
+typedef struct abreast {
+    measured m[SIDES_MAX];
+    size_t n;
+    pl_counters used[3];
+} abreast;
+
+static pl_status run_abreast(pl_party *p, const abreast *a, vectors v[SIDES_MAX]) {
+    PL_TRY(pl_together_begin(p));
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < a->n && pl_is_ok(status); i++)
+        status = compute(p, &a->m[i], &v[i]);
+    return pl_together_end(p, status);
+}
+
+static pl_status measure_abreast(pl_party *p, void *ctx) {
+    abreast *a = ctx;
+    vectors v[SIDES_MAX] = {{{0}, {0}, {0}}};
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < a->n; i++)
+        PL_CHECK(status, prepare(p, &a->m[i], &v[i]));
+    pl_counters begin = pl_mesh_counters(pl_party_mesh(p));
+    PL_CHECK(status, run_abreast(p, a, v));
+    a->used[pl_party_rank(p)] = since(begin, pl_mesh_counters(pl_party_mesh(p)));
+out:
+    for (size_t i = 0; i < a->n; i++)
+        vectors_done(&v[i]);
+    return status;
+}
+
+/* The same at a party that only counts. */
+static pl_status count_abreast(const abreast *a, const pl_net *net, pl_cost *out) {
+    vectors v[SIDES_MAX] = {{{0}, {0}, {0}}};
+    pl_party *p;
+    pl_status status;
+    PL_TRY(pl_cost_party_new(net, &p));
+    for (size_t i = 0; i < a->n; i++) {
+        PL_CHECK(status, pl_constant(p, input_kind(&a->m[i]), a->m[i].n, zeros, &v[i].x));
+        PL_CHECK(status, pl_constant(p, PL_ARITH_64, 1, zeros, &v[i].one));
+    }
+    PL_CHECK(status, run_abreast(p, a, v));
+    *out = pl_cost_party_total(p);
+out:
+    for (size_t i = 0; i < a->n; i++)
+        vectors_done(&v[i]);
+    pl_party_free(p);
+    return status;
+}
+
+static pl_cost cost_of(const measured *m, const pl_net *net) {
+    pl_matmul_shape shape = shape_of(m);
+    switch (m->op) {
+    case SIGN:
+        return pl_cost_sign(m->n, m->bits, net);
+    case ZERO:
+        return pl_cost_zero(m->n, net);
+    case WORDS:
+        return pl_cost_words(m->n, m->bits, net);
+    case NUMBER:
+        return pl_cost_number(m->n, net);
+    case TO_ARITH:
+        return pl_cost_bit_to_arith(m->kind, m->n, net);
+    case MUL_FIXED:
+    case TRUNCATE:
+        return pl_cost_mul_fixed(m->n, m->bits, net);
+    case MATMUL:
+        return pl_cost_matmul(&shape, net);
+    case LESS_ROWS:
+        return pl_cost_less_rows(m->n, m->bits, net);
+    default:
+        return pl_cost_mul(m->kind, m->n);
+    }
+}
+
+static void check_abreast(abreast *a, const pl_net *net) {
+    fixture_set set = {"rep3", 3, {0, 1, 2}, 3, {0, 0}};
+    pl_cost cost = {0}, counted;
+    uint64_t rounds = 0;
+    set.net = *net;
+    for (size_t i = 0; i < a->n; i++)
+        cost = pl_cost_together(cost, cost_of(&a->m[i], net));
+    fixture_ok(count_abreast(a, net, &counted));
+    assert_memory_equal(&counted, &cost, sizeof cost);
+    fixture_ok(fixture_run(&set, measure_abreast, a));
+    for (size_t i = 0; i < 3; i++) {
+        rounds = a->used[i].rounds > rounds ? a->used[i].rounds : rounds;
+        assert_int_equal(a->used[i].bytes_sent, cost.bytes_sent[i]);
+    }
+    if (rounds != cost.rounds)
+        fail_msg("operations %d of %zu, %d of %zu (%zu in all): %zu rounds; the model says %zu",
+                 (int)a->m[0].op, a->m[0].n, (int)a->m[1].op, a->m[1].n, a->n, (size_t)rounds,
+                 (size_t)cost.rounds);
+    n_cases++;
+}
+
+static const measured sides[] = {
+    {.op = SIGN, .bits = 20},
+    {.op = SIGN, .bits = 64},
+    {.op = ZERO},
+    {.op = WORDS, .bits = 33},
+    {.op = NUMBER},
+    {.op = TO_ARITH, .kind = PL_ARITH_64},
+    {.op = TO_ARITH, .kind = PL_ARITH_128},
+    {.op = MUL_FIXED, .bits = 20},
+    {.op = TRUNCATE, .bits = 7},
+    {.op = MATMUL, .bits = 0},
+    {.op = MATMUL, .bits = 12},
+    {.op = LESS_ROWS, .bits = 130},
+    {.op = MUL, .kind = PL_ARITH_128},
+    {.op = MUL, .kind = PL_BIT},
+};
+#define N_SIDES (sizeof sides / sizeof sides[0])
+
+/* Which lengths meet goes round with the cases. */
+static void sides_with(abreast *a, const size_t which[SIDES_MAX], size_t n) {
+    static const size_t lengths[] = {N_MAX, 0, 1000, 64, 7000, 1};
+    static size_t turn;
+    a->n = n;
+    for (size_t i = 0; i < n; i++) {
+        a->m[i] = sides[which[i]];
+        a->m[i].n = lengths[(turn + i * (turn / 6 + 1)) % 6];
+    }
+    turn++;
+}
+
+static void together(void **state) {
+    (void)state;
+    abreast a = {.n = 0};
+    for (size_t k = 0; k < N_NETS; k++) {
+        for (size_t i = 0; i < N_SIDES; i++) {
+            for (size_t j = i; j < N_SIDES; j++) {
+                sides_with(&a, (const size_t[]){i, j, 0}, 2);
+                check_abreast(&a, &nets[k]);
+                sides_with(&a, (const size_t[]){i, j, (i * j + k) % N_SIDES}, 3);
+                check_abreast(&a, &nets[k]);
+            }
+        }
     }
 }
 
@@ -427,9 +578,13 @@ static void forms_fit_the_net(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(setup_and_inputs),  cmocka_unit_test(operations),
-        cmocka_unit_test(programs),          cmocka_unit_test(sorts),
-        cmocka_unit_test(openings),          cmocka_unit_test(costs_add),
+        cmocka_unit_test(setup_and_inputs),
+        cmocka_unit_test(operations),
+        cmocka_unit_test(together),
+        cmocka_unit_test(programs),
+        cmocka_unit_test(sorts),
+        cmocka_unit_test(openings),
+        cmocka_unit_test(costs_add),
         cmocka_unit_test(forms_fit_the_net),
     };
     return cmocka_run_group_tests_name("cost", tests, NULL, NULL);

@@ -38,9 +38,25 @@ typedef struct failure {
 
 static const uint64_t values[5] = {1, 2, 3, 4, 5};
 
+static pl_status one_step(pl_party *p, const pl_svec *x) {
+    pl_svec product = {0}, fixed = {0}, less = {0};
+    PL_TRY(pl_together_begin(p));
+    pl_status status = pl_mul(p, x, x, &product);
+    if (pl_is_ok(status))
+        status = pl_matmul(p, x, x, &(pl_matmul_shape){1, 5, 1, 3}, &fixed);
+    if (pl_is_ok(status))
+        status = pl_less_than(p, x, x, 20, &less);
+    status = pl_together_end(p, status);
+    pl_svec_done(&product);
+    pl_svec_done(&fixed);
+    pl_svec_done(&less);
+    return status;
+}
+
 static pl_status other_operations(pl_party *p, const pl_svec *x) {
     pl_svec out = {0}, row = {0};
     pl_status status;
+    PL_CHECK(status, one_step(p, x));
     PL_CHECK(status, pl_equal(p, x, x, &out));
     PL_CHECK(status, pl_choose(p, &out, x, x, &out));
     PL_CHECK(status, pl_mul_fixed(p, x, x, 3, &out));

@@ -329,27 +329,3 @@ pl_status pl_adder_deal(pl_party *p, pl_adder *a, const pl_source *source, size_
     a->wire.received = pl_mesh_mark_received(p->mesh, pl_rep3_next(p));
     return PL_OK;
 }
-
-/* ---- blocks in flight ---- */
-
-pl_status pl_flow_run(pl_party *p, const pl_flow *flow, const pl_flow_ops *ops, void *op,
-                      void *const *lanes) {
-    bool live[PL_FLIGHT_MAX] = {false};
-    size_t started = 0, done = 0;
-    while (done < flow->n_blocks) {
-        for (size_t i = 0; i < flow->in_flight; i++) {
-            if (live[i]) {
-                bool ends = false;
-                PL_TRY(ops->step(p, op, lanes[i], &ends));
-                live[i] = !ends;
-                done += ends;
-            } else if (started < flow->n_blocks) {
-                size_t at = pl_flow_begin(flow, started), end = pl_flow_begin(flow, started + 1);
-                PL_TRY(ops->start(p, op, lanes[i], at, end - at));
-                live[i] = true;
-                started++;
-            }
-        }
-    }
-    return pl_mesh_finish(p->mesh); /* what is sent last is borrowed from the lanes */
-}

@@ -10,6 +10,7 @@
 #include "protocols/base/secret.h"
 #include "protocols/share/rep3/rep3.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 pl_status pl_b2a_init(pl_b2a *b, size_t words) {
@@ -151,23 +152,31 @@ pl_status pl_b2a_step(pl_party *p, pl_b2a *b, bool *out_done) {
 /* ---- the operation ---- */
 
 typedef struct widening {
-    const pl_svec *bits;
-    pl_svec *out;
+    pl_svec bits, out;
 } widening;
+
+static pl_status init(const void *op, void *lane, size_t words) {
+    (void)op;
+    return pl_b2a_init(lane, words);
+}
+
+static void done(void *lane) {
+    pl_b2a_done(lane);
+}
 
 static pl_status start(pl_party *p, void *op, void *lane, size_t at, size_t words) {
     const widening *w = op;
     pl_b2a *b = lane;
     size_t part[4];
-    (void)p;
+    bool done = false;
     for (size_t t = 0; t <= 3; t++)
         part[t] = pl_third_begin(words, t);
     pl_b2a_start(b, part, words);
     for (size_t c = 0; c < 2; c++) {
-        b->bits[c] = (const uint64_t *)w->bits->component[c] + at;
-        b->out[c] = (uint64_t *)w->out->component[c] + 64 * at;
+        b->bits[c] = (const uint64_t *)w->bits.component[c] + at;
+        b->out[c] = (uint64_t *)w->out.component[c] + 64 * at;
     }
-    return PL_OK;
+    return pl_b2a_step(p, b, &done);
 }
 
 static pl_status step(pl_party *p, void *op, void *lane, bool *out_done) {
@@ -176,64 +185,105 @@ static pl_status step(pl_party *p, void *op, void *lane, bool *out_done) {
 }
 
 static pl_status to_64(pl_party *p, const pl_svec *bits, pl_svec *out) {
-    static const pl_flow_ops ops = {start, step};
-    widening w = {bits, out};
+    static const pl_flow_ops ops = {
+        .lane_bytes = sizeof(pl_b2a), .init = init, .done = done, .start = start, .step = step};
     pl_flow flow = pl_flow_bits(pl_bit_words(bits->n), &p->net);
-    pl_b2a lanes[PL_FLIGHT_MAX];
-    void *list[PL_FLIGHT_MAX];
-    pl_status status = PL_OK;
-    memset(lanes, 0, sizeof lanes);
-    for (size_t i = 0; i < flow.in_flight && pl_is_ok(status); i++) {
-        list[i] = &lanes[i];
-        status = pl_b2a_init(&lanes[i], pl_flow_words_max(&flow));
-    }
-    if (pl_is_ok(status))
-        status = pl_flow_run(p, &flow, &ops, &w, list);
-    status = pl_party_settle(p, status);
-    for (size_t i = 0; i < flow.in_flight; i++)
-        pl_b2a_done(&lanes[i]);
-    return status;
+    widening *w;
+    PL_TRY(pl_alloc(1, sizeof *w, &w));
+    *w = (widening){*bits, *out};
+    return pl_flow_submit(p, &flow, &ops, w);
 }
 
-/* Rings that are used little: P_0 deals u = b_0 XOR b_1 as a number, v = b_2 stands as it is, and
- * u + v - 2 u v takes one multiplication. */
+/* ---- rings that are used little ----
+ *
+ * P_0 deals u = b_0 XOR b_1 as a number, v = b_2 stands as it is, and u + v - 2 u v takes one
+ * multiplication. All of it is one block. */
+
+typedef struct widening_whole {
+    pl_svec bits, out, u, v;
+} widening_whole;
+
+typedef struct whole_lane {
+    bool is_dealt;
+    pl_mark dealt, received, sent; /* dealt: from P_0, at P_1 */
+} whole_lane;
+
+static void release_whole(void *op) {
+    widening_whole *w = op;
+    pl_svec_done(&w->u);
+    pl_svec_done(&w->v);
+}
+
 static pl_status deal_first_two(pl_party *p, const pl_svec *bits, pl_svec *u) {
     uint64_t *both;
     void *values = NULL;
     if (p->index != 0)
-        return pl_rep3_deal(p, 0, NULL, u);
+        return pl_rep3_deal_begin(p, 0, NULL, u);
     PL_TRY(pl_secret_alloc(pl_svec_bytes(bits), &both));
     pl_ring_add(PL_BIT, both, bits->component[0], bits->component[1], bits->n);
     pl_status status = pl_secret_alloc(pl_svec_bytes(u), &values);
     if (pl_is_ok(status)) {
         pl_ring_from_bits(u->kind, values, both, bits->n);
-        status = pl_rep3_deal(p, 0, values, u);
+        status = pl_rep3_deal_begin(p, 0, values, u);
     }
     pl_secret_free(values, pl_svec_bytes(u));
     pl_secret_free(both, pl_svec_bytes(bits));
     return status;
 }
 
-static pl_status to_other(pl_party *p, const pl_svec *bits, pl_svec *out) {
-    pl_svec u = {0}, v = {0};
-    pl_status status;
-    PL_CHECK(status, pl_svec_init(&u, out->kind, out->n, 2));
-    PL_CHECK(status, pl_svec_init(&v, out->kind, out->n, 2));
+static pl_status start_whole(pl_party *p, void *op, void *lane, size_t at, size_t words) {
+    widening_whole *w = op;
+    whole_lane *l = lane;
+    (void)at, (void)words;
     if (p->index != 0) { /* b_2 is the second component of P_1 and the first of P_2 */
         size_t c = p->index == 1 ? 1 : 0;
-        pl_ring_from_bits(out->kind, v.component[c], bits->component[c], bits->n);
+        pl_ring_from_bits(w->out.kind, w->v.component[c], w->bits.component[c], w->bits.n);
     }
-    PL_CHECK(status, deal_first_two(p, bits, &u));
-    PL_CHECK(status, pl_rep3_mul(p, &u, &v, out));
+    PL_TRY(deal_first_two(p, &w->bits, &w->u));
+    l->dealt = pl_mesh_mark_received(p->mesh, p->index == 1 ? p->compute[0] : pl_rep3_next(p));
+    return pl_mesh_pump(p->mesh);
+}
+
+static pl_status step_whole(pl_party *p, void *op, void *lane, bool *out_done) {
+    widening_whole *w = op;
+    whole_lane *l = lane;
+    pl_kind kind = w->out.kind;
+    size_t n = w->out.n;
+    *out_done = l->is_dealt;
+    if (!l->is_dealt) {
+        PL_TRY(pl_mesh_wait_received(p->mesh, l->dealt));
+        PL_TRY(pl_rep3_mul_begin(p, &w->u, &w->v, 0, n, &w->out));
+        l->received = pl_mesh_mark_received(p->mesh, pl_rep3_next(p));
+        l->sent = pl_mesh_mark_sent(p->mesh, pl_rep3_prev(p));
+        l->is_dealt = true;
+        return PL_OK;
+    }
+    PL_TRY(pl_mesh_wait_received(p->mesh, l->received));
+    PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent)); /* it is worked on now */
     for (size_t c = 0; c < 2; c++) {
-        pl_ring_add(out->kind, out->component[c], out->component[c], out->component[c], out->n);
-        pl_ring_add(out->kind, u.component[c], u.component[c], v.component[c], out->n);
-        pl_ring_sub(out->kind, out->component[c], u.component[c], out->component[c], out->n);
+        pl_ring_add(kind, w->out.component[c], w->out.component[c], w->out.component[c], n);
+        pl_ring_add(kind, w->u.component[c], w->u.component[c], w->v.component[c], n);
+        pl_ring_sub(kind, w->out.component[c], w->u.component[c], w->out.component[c], n);
     }
-out:
-    status = pl_party_settle(p, status);
-    pl_svec_done(&u);
-    pl_svec_done(&v);
+    return PL_OK;
+}
+
+static pl_status to_other(pl_party *p, const pl_svec *bits, pl_svec *out) {
+    static const pl_flow_ops ops = {.lane_bytes = sizeof(whole_lane),
+                                    .start = start_whole,
+                                    .step = step_whole,
+                                    .release = release_whole};
+    pl_flow flow = pl_flow_whole(out->n);
+    widening_whole *w;
+    PL_TRY(pl_alloc(1, sizeof *w, &w));
+    *w = (widening_whole){.bits = *bits, .out = *out};
+    pl_status status = pl_svec_init(&w->u, out->kind, out->n, 2);
+    if (pl_is_ok(status))
+        status = pl_svec_init(&w->v, out->kind, out->n, 2);
+    if (pl_is_ok(status))
+        return pl_flow_submit(p, &flow, &ops, w);
+    release_whole(w);
+    free(w);
     return status;
 }
 

@@ -149,6 +149,11 @@ size_t pl_flow_words_max(const pl_flow *flow) {
     return max;
 }
 
+pl_flow pl_flow_whole(size_t n_words) {
+    size_t n_blocks = n_words == 0 ? 0 : 1;
+    return (pl_flow){n_words, n_blocks, n_blocks};
+}
+
 pl_flow pl_flow_make(size_t n_words, size_t words, size_t bytes_a_round_and_word,
                      const pl_net *net) {
     double window = net->round_trip_us * 1e-6 * net->bytes_per_second;

@@ -58,6 +58,8 @@ typedef struct pl_flow {
 } pl_flow;
 size_t pl_flow_begin(const pl_flow *flow, size_t block);
 size_t pl_flow_words_max(const pl_flow *flow);
+/* pl_flow_whole is one block; of nothing, none. */
+pl_flow pl_flow_whole(size_t n_words);
 /* pl_flow_make cuts into blocks of about `words`; where a block is on its way for longer than it
  * takes to send, as many as possible are in flight, so that rounds are few. */
 pl_flow pl_flow_make(size_t n_words, size_t words, size_t bytes_a_round_and_word,

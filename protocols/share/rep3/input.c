@@ -7,7 +7,7 @@
 /* With the dealer P_d: x_d comes from the stream of k_d, which P_{d-1} has too; x_{d+1} = x - x_d
  * is sent to P_{d+1}; x_{d+2} = 0. P_{d+1} sees x minus a mask it does not know, P_{d+2} sees the
  * mask. */
-pl_status pl_rep3_deal(pl_party *p, size_t dealer, const void *values, pl_svec *out) {
+pl_status pl_rep3_deal_begin(pl_party *p, size_t dealer, const void *values, pl_svec *out) {
     size_t bytes = pl_svec_bytes(out);
     if (p->index == dealer) {
         PL_TRY(pl_rep3_fill(p, PL_STREAM_INPUT, 0, out->component[0], bytes));
@@ -19,6 +19,11 @@ pl_status pl_rep3_deal(pl_party *p, size_t dealer, const void *values, pl_svec *
     } else {
         PL_TRY(pl_rep3_fill(p, PL_STREAM_INPUT, 1, out->component[1], bytes));
     }
+    return PL_OK;
+}
+
+pl_status pl_rep3_deal(pl_party *p, size_t dealer, const void *values, pl_svec *out) {
+    PL_TRY(pl_rep3_deal_begin(p, dealer, values, out));
     return pl_mesh_finish(p->mesh);
 }
 

@@ -27,26 +27,48 @@ static pl_status mask(pl_party *p, uint64_t *z, size_t n) {
     return PL_OK;
 }
 
-static pl_status reshare(pl_party *p, pl_svec *out) {
-    return pl_mesh_exchange(p->mesh, pl_rep3_prev(p), out->component[0], pl_svec_bytes(out),
-                            pl_rep3_next(p), out->component[1], pl_svec_bytes(out));
+/* ---- resharing, as a flow of one block ---- */
+
+static pl_status reshare(pl_party *p, void *op, void *lane, size_t at, size_t n) {
+    const pl_svec *out = op;
+    pl_mark *received = lane;
+    (void)at, (void)n;
+    PL_TRY(pl_mesh_recv(p->mesh, pl_rep3_next(p), out->component[1], pl_svec_bytes(out)));
+    PL_TRY(pl_mesh_send(p->mesh, pl_rep3_prev(p), out->component[0], pl_svec_bytes(out)));
+    *received = pl_mesh_mark_received(p->mesh, pl_rep3_next(p));
+    return pl_mesh_pump(p->mesh);
+}
+
+static pl_status submit_reshare(pl_party *p, const pl_svec *out) {
+    static const pl_flow_ops ops = {
+        .lane_bytes = sizeof(pl_mark), .start = reshare, .step = pl_rep3_mark_step};
+    pl_flow flow = pl_flow_whole(out->n);
+    pl_svec *op;
+    PL_TRY(pl_alloc(1, sizeof *op, &op));
+    *op = *out;
+    return pl_flow_submit(p, &flow, &ops, op);
 }
 
 static pl_status product(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *s,
-                         uint64_t *z, pl_svec *out) {
+                         uint64_t *z) {
     PL_TRY(multiply(x, y, s, z));
-    PL_TRY(mask(p, z, out->n));
-    return s->frac_bits == 0 ? reshare(p, out) : pl_rep3_truncate_local(p, z, s->frac_bits, out);
+    return mask(p, z, s->m * s->n);
 }
 
+/* The local part is made at once; what follows may be put off. */
 pl_status pl_rep3_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *s,
                          pl_svec *out) {
     size_t bytes = 8 * 64 * pl_bit_words(out->n);
-    uint64_t *z = out->component[0];
-    if (s->frac_bits != 0)
-        PL_TRY(pl_secret_alloc(bytes, &z));
-    pl_status status = pl_party_settle(p, product(p, x, y, s, z, out));
-    if (s->frac_bits != 0)
+    uint64_t *z;
+    if (s->frac_bits == 0) {
+        PL_TRY(product(p, x, y, s, out->component[0]));
+        return submit_reshare(p, out);
+    }
+    PL_TRY(pl_secret_alloc(bytes, &z));
+    pl_status status = product(p, x, y, s, z);
+    if (!pl_is_ok(status)) {
         pl_secret_free(z, bytes);
-    return status;
+        return status;
+    }
+    return pl_rep3_truncate_local(p, z, s->frac_bits, out);
 }

@@ -7,13 +7,11 @@
 #include "protocols/base/secret.h"
 #include "protocols/share/rep3/rep3.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct numbering {
     pl_carry_plan plan;
-    const pl_svec *x;
-    pl_svec *out;
+    pl_svec x, out;
 } numbering;
 
 typedef struct lane {
@@ -26,7 +24,9 @@ typedef struct lane {
     pl_adder adder;
 } lane;
 
-static pl_status lane_init(lane *l, const numbering *op, size_t words) {
+static pl_status init(const void *op, void *where, size_t words) {
+    const numbering *o = op;
+    lane *l = where;
     l->words = words;
     l->bytes = 8 * 64 * pl_third_words_max(words);
     PL_TRY(pl_secret_alloc(3 * l->bytes, &l->minus));
@@ -36,10 +36,11 @@ static pl_status lane_init(lane *l, const numbering *op, size_t words) {
         PL_TRY(pl_secret_alloc(l->bytes, &l->sent[role]));
         PL_TRY(pl_secret_alloc(l->bytes, &l->got[role]));
     }
-    return pl_adder_init(&l->adder, &op->plan, words, 64, 4);
+    return pl_adder_init(&l->adder, &o->plan, words, 64, 4);
 }
 
-static void lane_done(lane *l) {
+static void lane_done(void *where) {
+    lane *l = where;
     pl_secret_free(l->minus, 3 * l->bytes);
     for (size_t role = 0; role < 3; role++) {
         for (size_t c = 0; c < 2; c++)
@@ -84,12 +85,12 @@ static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t wor
     PL_TRY(know(p, l));
     pl_source source = {.x = {l->minus, NULL}, .is_single = true};
     for (size_t c = 0; c < 2; c++)
-        source.shared[c] = (const uint64_t *)o->x->component[c] + 64 * at;
+        source.shared[c] = (const uint64_t *)o->x.component[c] + 64 * at;
     return pl_adder_deal(p, &l->adder, &source, 0, words, 64);
 }
 
 static uint64_t *out_at(const numbering *o, const lane *l, size_t c, size_t first) {
-    return (uint64_t *)o->out->component[c] + 64 * l->at + first;
+    return (uint64_t *)o->out.component[c] + 64 * l->at + first;
 }
 
 /* The sum stands in out for a moment, as bits; each of the two others shows the component that the
@@ -143,24 +144,14 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
 }
 
 pl_status pl_rep3_number(pl_party *p, const pl_svec *x, pl_svec *out) {
-    static const pl_flow_ops ops = {start, step};
-    numbering op = {.x = x, .out = out};
+    static const pl_flow_ops ops = {
+        .lane_bytes = sizeof(lane), .init = init, .done = lane_done, .start = start, .step = step};
     size_t n_words = pl_bit_words(x->n);
     pl_flow flow = pl_flow_carry(n_words, 128, &p->net);
-    lane *lanes;
-    void *list[PL_FLIGHT_MAX];
-    pl_status status = PL_OK;
-    pl_carry_plan_make(&op.plan, 63, pl_carry_choose(63, true, n_words, &p->net), true);
-    PL_TRY(pl_alloc(flow.in_flight, sizeof *lanes, &lanes));
-    for (size_t i = 0; i < flow.in_flight && pl_is_ok(status); i++) {
-        list[i] = &lanes[i];
-        status = lane_init(&lanes[i], &op, pl_flow_words_max(&flow));
-    }
-    if (pl_is_ok(status))
-        status = pl_flow_run(p, &flow, &ops, &op, list);
-    status = pl_party_settle(p, status); /* the mesh lets go of the lanes */
-    for (size_t i = 0; i < flow.in_flight; i++)
-        lane_done(&lanes[i]);
-    free(lanes);
-    return status;
+    numbering *o;
+    PL_TRY(pl_alloc(1, sizeof *o, &o));
+    o->x = *x;
+    o->out = *out;
+    pl_carry_plan_make(&o->plan, 63, pl_carry_choose(63, true, n_words, &p->net), true);
+    return pl_flow_submit(p, &flow, &ops, o);
 }

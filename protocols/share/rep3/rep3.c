@@ -106,6 +106,7 @@ out:
 
 static void teardown(pl_party *p) {
     pl_rep3 *rep3 = p->state;
+    pl_flow_drop(p);
     for (size_t i = 0; i < 2; i++) {
         for (size_t k = 0; k < PL_STREAM_COUNT; k++)
             pl_prg_free(rep3->stream[k][i]);
@@ -144,5 +145,7 @@ const pl_scheme pl_scheme_rep3 = {
     .bit_to_arith = pl_rep3_bit_to_arith,
     .less_rows = pl_rep3_less_rows,
     .shuffle = pl_rep3_shuffle,
+    .finish_step = pl_flow_finish,
+    .drop_step = pl_flow_drop,
     .open = pl_rep3_open,
 };

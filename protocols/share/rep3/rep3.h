@@ -41,11 +41,14 @@ typedef enum pl_rep3_stream {
     PL_STREAM_COUNT
 } pl_rep3_stream;
 
+typedef struct pl_task pl_task; /* flow.c */
+
 typedef struct pl_rep3 {
     pl_prg *stream[PL_STREAM_COUNT][2]; /* of k_i and k_{i+1} */
     pl_prg *open;                       /* of the key of all three: fresh sharings when opening */
     uint64_t *tile[2];                  /* [PL_TILE_WORDS] masks */
     void *scratch[2];                   /* [PL_REP3_CHUNK_BYTES] each */
+    pl_task *tasks, *last_task;         /* submitted and not run: a list */
 } pl_rep3;
 
 /* The ranks of the party before and after this one. */
@@ -89,15 +92,21 @@ pl_status pl_rep3_open(pl_party *p, const pl_svec *x, pl_kind kind, size_t n, ui
 /* pl_rep3_deal shares values that the compute party `dealer` (an index) knows; NULL at the others.
  * Cost: 1 round, one element an element, from the dealer to the party after it. */
 PL_STATUS pl_rep3_deal(pl_party *p, size_t dealer, const void *values, pl_svec *out);
+/* pl_rep3_deal_begin only queues it: values may go, out is borrowed by the mesh. */
+PL_STATUS pl_rep3_deal_begin(pl_party *p, size_t dealer, const void *values, pl_svec *out);
 
 /* pl_rep3_cross makes n elements of z = x y as an additive sharing: component i of it at P_i. x, y
  * and z begin at element `at`; at most a chunk. Local. */
 PL_STATUS pl_rep3_cross(pl_party *p, const pl_svec *x, const pl_svec *y, size_t at, size_t n,
                         void *z);
 
-/* pl_rep3_truncate_local truncates what pl_rep3_cross and the like have made: z with one more
- * word's elements of memory than out has. */
-PL_STATUS pl_rep3_truncate_local(pl_party *p, const uint64_t *z, unsigned frac_bits, pl_svec *out);
+/* pl_rep3_truncate_local truncates what pl_rep3_cross and the like have made: z, from
+ * pl_secret_alloc, has whole words' elements (64 each) and passes over with the call. */
+PL_STATUS pl_rep3_truncate_local(pl_party *p, uint64_t *z, unsigned frac_bits, pl_svec *out);
+
+/* pl_rep3_mul_begin queues the messages of a multiplication of units `at` to `at + n`. */
+PL_STATUS pl_rep3_mul_begin(pl_party *p, const pl_svec *x, const pl_svec *y, size_t at, size_t n,
+                            pl_svec *out);
 
 /* A wire is the traffic of one block: what goes to the previous party, and comes from the next. */
 typedef struct pl_wire {
@@ -171,14 +180,32 @@ void pl_adder_sum(const pl_adder *a, unsigned bit, size_t begin, size_t n, uint6
  */
 void pl_adder_total(const pl_adder *a, unsigned n_planes, uint64_t *const out[2]);
 
-/* A vector is cut in blocks, several of which are in flight. start begins a block of `words` words
- * at word `at` in a lane; step does what can be done until the next wait. */
+/* A vector is cut in blocks, several of which are in flight, each in a lane. init makes the memory
+ * of a lane, which is zero before, for blocks of up to `words` words; start begins a block of
+ * `words` words at word `at` and asks for its first message; every step waits for what the last one
+ * asked for, and goes on until the next wait; a block's last step asks for nothing, sends nothing
+ * and draws nothing from a stream. So a block takes as many steps as rounds, and blocks side by
+ * side share them. */
 typedef struct pl_flow_ops {
+    size_t lane_bytes;
+    pl_status (*init)(const void *op, void *lane, size_t words);
+    void (*done)(void *lane);
     pl_status (*start)(pl_party *p, void *op, void *lane, size_t at, size_t words);
     pl_status (*step)(pl_party *p, void *op, void *lane, bool *out_done);
+    void (*release)(void *op); /* what op owns; NULL: nothing */
 } pl_flow_ops;
-PL_STATUS pl_flow_run(pl_party *p, const pl_flow *flow, const pl_flow_ops *ops, void *op,
-                      void *const *lanes);
+
+/* pl_flow_submit runs an operation now, or with the others of the open step when that ends. op is
+ * from pl_alloc and passes over with the call; it holds copies of the vectors' structs, whose
+ * memory is borrowed. pl_flow_finish runs what has been submitted: in every turn each block in
+ * flight makes one step, in the order of the operations, so that streams are read in step by all
+ * parties and a turn is at most one round. pl_flow_drop forgets it. */
+PL_STATUS pl_flow_submit(pl_party *p, const pl_flow *flow, const pl_flow_ops *ops, void *op);
+PL_STATUS pl_flow_finish(pl_party *p);
+void pl_flow_drop(pl_party *p);
+
+/* pl_rep3_mark_step is the only step of operations of one round: their lane is a mark. */
+pl_status pl_rep3_mark_step(pl_party *p, void *op, void *lane, bool *out_done);
 
 /* Bits of a block to arithmetic, with something to add to the result per role. */
 typedef struct pl_b2a {

@@ -14,7 +14,6 @@
 #include "protocols/base/secret.h"
 #include "protocols/share/rep3/rep3.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define HALF (UINT64_C(1) << 62)
@@ -22,9 +21,11 @@
 typedef struct truncation {
     pl_carry_plan plan;
     unsigned f;
-    const pl_svec *x, *y; /* factors */
-    const uint64_t *z;    /* or their product's local part */
-    pl_svec *out;
+    bool is_product;
+    pl_svec x, y; /* factors, or x alone */
+    uint64_t *z;  /* or the local part of a product: owned */
+    size_t z_bytes;
+    pl_svec out;
 } truncation;
 
 typedef enum stage { STAGE_DEAL, STAGE_CARRY, STAGE_BITS } stage;
@@ -42,7 +43,9 @@ typedef struct lane {
     pl_b2a bits;
 } lane;
 
-static pl_status lane_init(lane *l, const truncation *t, size_t words) {
+static pl_status init(const void *op, void *where, size_t words) {
+    const truncation *t = op;
+    lane *l = where;
     l->block_bytes = 8 * 64 * words;
     l->third_bytes = 8 * 64 * pl_third_words_max(words);
     PL_TRY(pl_secret_alloc(l->block_bytes, &l->z));
@@ -52,12 +55,12 @@ static pl_status lane_init(lane *l, const truncation *t, size_t words) {
         PL_TRY(pl_secret_alloc(l->third_bytes, &l->middle[role]));
         PL_TRY(pl_secret_alloc(l->third_bytes / 2, &l->wrap[role]));
     }
-
     PL_TRY(pl_adder_init(&l->adder, &t->plan, words, t->f, 2));
     return pl_b2a_init(&l->bits, words);
 }
 
-static void lane_done(lane *l) {
+static void lane_done(void *where) {
+    lane *l = where;
     pl_secret_free(l->z, l->block_bytes);
     pl_secret_free(l->got, l->block_bytes);
     for (size_t role = 0; role < 3; role++) {
@@ -95,10 +98,10 @@ static pl_status make_local(pl_party *p, const truncation *t, lane *l) {
     size_t n = 64 * l->words, at = 64 * l->at;
     if (t->z != NULL)
         memcpy(l->z, t->z + at, 8 * n);
-    else if (t->y != NULL)
-        return pl_rep3_cross(p, t->x, t->y, at, n, l->z);
+    else if (t->is_product)
+        return pl_rep3_cross(p, &t->x, &t->y, at, n, l->z);
     else
-        return mask_own(p, t->x, at, n, l->z);
+        return mask_own(p, &t->x, at, n, l->z);
     return PL_OK;
 }
 
@@ -197,7 +200,7 @@ static pl_status begin_bits(pl_party *p, const truncation *t, lane *l) {
     pl_b2a_start(&l->bits, l->part, l->words);
     for (size_t c = 0; c < 2; c++) {
         l->bits.bits[c] = l->adder.carry[c] + t->plan.result * l->words;
-        l->bits.out[c] = (uint64_t *)t->out->component[c] + 64 * l->at;
+        l->bits.out[c] = (uint64_t *)t->out.component[c] + 64 * l->at;
     }
     l->bits.left = l->shifted[0];
     l->bits.right = l->middle[0];
@@ -225,42 +228,43 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     return pl_b2a_step(p, &l->bits, out_done);
 }
 
-static pl_status run(pl_party *p, truncation *t, unsigned frac_bits) {
-    static const pl_flow_ops ops = {start, step};
-    size_t n_words = pl_bit_words(t->out->n);
+static void release(void *op) {
+    truncation *t = op;
+    pl_secret_free(t->z, t->z_bytes);
+}
+
+static pl_status submit(pl_party *p, const truncation *what, unsigned frac_bits) {
+    static const pl_flow_ops ops = {.lane_bytes = sizeof(lane),
+                                    .init = init,
+                                    .done = lane_done,
+                                    .start = start,
+                                    .step = step,
+                                    .release = release};
+    size_t n_words = pl_bit_words(what->out.n);
     pl_flow flow = pl_flow_truncate(n_words, &p->net);
-    lane *lanes;
-    void *list[PL_FLIGHT_MAX];
-    pl_status status = PL_OK;
+    truncation *t;
+    pl_status status = pl_alloc(1, sizeof *t, &t);
+    if (!pl_is_ok(status)) {
+        pl_secret_free(what->z, what->z_bytes);
+        return status;
+    }
+    *t = *what;
     t->f = frac_bits;
     pl_carry_plan_make(&t->plan, frac_bits, pl_carry_choose(frac_bits, false, n_words, &p->net),
                        false);
-    PL_TRY(pl_alloc(flow.in_flight, sizeof *lanes, &lanes));
-    for (size_t i = 0; i < flow.in_flight && pl_is_ok(status); i++) {
-        list[i] = &lanes[i];
-        status = lane_init(&lanes[i], t, pl_flow_words_max(&flow));
-    }
-    if (pl_is_ok(status))
-        status = pl_flow_run(p, &flow, &ops, t, list);
-    status = pl_party_settle(p, status); /* the mesh lets go of the lanes */
-    for (size_t i = 0; i < flow.in_flight; i++)
-        lane_done(&lanes[i]);
-    free(lanes);
-    return status;
+    return pl_flow_submit(p, &flow, &ops, t);
 }
 
 pl_status pl_rep3_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
                             pl_svec *out) {
-    truncation t = {.x = x, .y = y, .out = out};
-    return run(p, &t, frac_bits);
+    return submit(p, &(truncation){.is_product = true, .x = *x, .y = *y, .out = *out}, frac_bits);
 }
 
 pl_status pl_rep3_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
-    truncation t = {.x = x, .out = out};
-    return run(p, &t, frac_bits);
+    return submit(p, &(truncation){.x = *x, .out = *out}, frac_bits);
 }
 
-pl_status pl_rep3_truncate_local(pl_party *p, const uint64_t *z, unsigned frac_bits, pl_svec *out) {
-    truncation t = {.z = z, .out = out};
-    return run(p, &t, frac_bits);
+pl_status pl_rep3_truncate_local(pl_party *p, uint64_t *z, unsigned frac_bits, pl_svec *out) {
+    truncation t = {.z = z, .z_bytes = 8 * 64 * pl_bit_words(out->n), .out = *out};
+    return submit(p, &t, frac_bits);
 }
