@@ -108,6 +108,10 @@ static pl_status open_values(pl_party *p, const pl_svec *x, pl_kind kind, size_t
     return count(p, pl_cost_open(kind, n, inside, outside));
 }
 
+static uint64_t rounds(const pl_party *p) {
+    return ((const pl_cost *)p->state)->rounds;
+}
+
 static const pl_scheme dry = {
     .name = "rep3, counted only",
     .n_compute = 3,
@@ -127,9 +131,10 @@ static const pl_scheme dry = {
     .less_rows = less_rows,
     .shuffle = shuffle,
     .open = open_values,
+    .rounds = rounds,
 };
 
-pl_status pl_cost_party_new(const pl_net *net, pl_party **out) {
+static pl_status counting_lane_new(const pl_net *net, pl_party **out) {
     pl_party *p;
     PL_TRY(pl_alloc(1, sizeof *p, &p));
     p->scheme = &dry;
@@ -146,6 +151,30 @@ pl_status pl_cost_party_new(const pl_net *net, pl_party **out) {
     return PL_OK;
 }
 
+pl_status pl_cost_party_new(const pl_net *net, size_t n_lanes, pl_party **out) {
+    pl_party *p, *lane;
+    PL_TRY(counting_lane_new(net, &p));
+    pl_status status = PL_OK;
+    for (size_t i = 1; i < n_lanes && pl_is_ok(status); i++) {
+        status = counting_lane_new(net, &lane);
+        if (pl_is_ok(status))
+            status = pl_lanes_add(p, lane, false);
+    }
+    if (!pl_is_ok(status)) {
+        pl_party_free(p);
+        return status;
+    }
+    *out = p;
+    return PL_OK;
+}
+
 pl_cost pl_cost_party_total(const pl_party *p) {
-    return *(const pl_cost *)p->state;
+    pl_cost total = *(const pl_cost *)p->state;
+    for (size_t i = 1; i < pl_party_n_lanes(p); i++) {
+        pl_cost lane = *(const pl_cost *)pl_lanes_other(p, i)->state;
+        lane.rounds = 0; /* at the same time */
+        total = pl_cost_add(total, lane);
+    }
+    total.rounds += pl_lanes_rounds_more(p);
+    return total;
 }

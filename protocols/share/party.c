@@ -41,25 +41,74 @@ static pl_status start_own_stream(pl_party *p, const uint8_t seed[32]) {
     return status;
 }
 
+static pl_status check_lanes(const pl_party_params *params) {
+    if (params->n_lanes > PL_LANES_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "a party has at most %d lanes, not %zu", PL_LANES_MAX,
+                       params->n_lanes);
+    for (size_t i = 1; i < params->n_lanes; i++) {
+        const pl_mesh *mesh = params->lanes == NULL ? NULL : params->lanes[i - 1];
+        if (mesh == NULL || pl_mesh_rank(mesh) != pl_mesh_rank(params->mesh) ||
+            pl_mesh_n_parties(mesh) != pl_mesh_n_parties(params->mesh))
+            return pl_fail(PL_INVALID_ARGUMENT,
+                           "lane %zu needs a mesh of its own, of the party's rank and peers", i);
+    }
+    return PL_OK;
+}
+
+/* A party without keys over one of its meshes. */
+static pl_status lane_new(const pl_party_params *params, const pl_scheme *scheme, pl_mesh *mesh,
+                          pl_party **out) {
+    pl_party *p;
+    PL_TRY(pl_alloc(1, sizeof *p, &p));
+    p->mesh = mesh;
+    p->scheme = scheme;
+    p->rank = pl_mesh_rank(mesh);
+    p->n_parties = pl_mesh_n_parties(mesh);
+    p->n_compute = params->n_compute;
+    p->net = params->net.bytes_per_second > 0 ? params->net : PL_NET_DEFAULT;
+    memcpy(p->compute, params->compute, params->n_compute * sizeof p->compute[0]);
+    p->index = pl_party_index_of(p, p->rank);
+    *out = p;
+    return PL_OK;
+}
+
+static pl_status add_lanes(pl_party *p, const pl_party_params *params) {
+    for (size_t i = 1; i < params->n_lanes && pl_party_computes(p); i++) {
+        pl_party *lane;
+        PL_TRY(lane_new(params, p->scheme, params->lanes[i - 1], &lane));
+        PL_TRY(pl_lanes_add(p, lane, true));
+    }
+    return PL_OK;
+}
+
+/* The keys of a lane. Lane 0 takes the seed as it is. */
+static pl_status set_up(pl_party *lane, size_t number, void *ctx) {
+    const pl_party_params *params = *(const pl_party_params *const *)ctx;
+    uint8_t seed[PL_DIGEST_BYTES];
+    pl_status status = PL_OK;
+    memcpy(seed, params->seed, sizeof seed);
+    if (number > 0)
+        status = pl_derive("parley party lane v1", params->seed, number, seed);
+    if (pl_is_ok(status))
+        status = start_own_stream(lane, seed);
+    if (pl_is_ok(status) && pl_party_computes(lane))
+        status = lane->scheme->setup(lane, seed);
+    pl_wipe(seed, sizeof seed);
+    return status;
+}
+
 pl_status pl_party_new(const pl_party_params *params, pl_party **out) {
     const pl_scheme *scheme = pl_scheme_find(params->scheme);
     if (scheme == NULL)
         return pl_fail(PL_UNSUPPORTED, "no sharing scheme is called %s: use rep3", params->scheme);
     PL_TRY(check_compute_set(params, scheme));
+    PL_TRY(check_lanes(params));
     pl_party *p;
-    PL_TRY(pl_alloc(1, sizeof *p, &p));
-    p->mesh = params->mesh;
-    p->scheme = scheme;
-    p->rank = pl_mesh_rank(params->mesh);
-    p->n_parties = pl_mesh_n_parties(params->mesh);
-    p->n_compute = params->n_compute;
-    p->net = params->net.bytes_per_second > 0 ? params->net : PL_NET_DEFAULT;
-    memcpy(p->compute, params->compute, params->n_compute * sizeof p->compute[0]);
-    p->index = pl_party_index_of(p, p->rank);
-    pl_status status = start_own_stream(p, params->seed);
-    if (pl_is_ok(status) && pl_party_computes(p))
-        status = scheme->setup(p, params->seed);
-    status = pl_wrap(pl_party_settle(p, status), "cannot set up scheme %s", scheme->name);
+    PL_TRY(lane_new(params, scheme, params->mesh, &p));
+    pl_status status = pl_party_settle(p, add_lanes(p, params));
+    if (pl_is_ok(status))
+        status = pl_party_each_lane(p, set_up, &params);
+    status = pl_wrap(status, "cannot set up scheme %s", scheme->name);
     if (!pl_is_ok(status)) {
         pl_party_free(p);
         return status;
@@ -71,6 +120,7 @@ pl_status pl_party_new(const pl_party_params *params, pl_party **out) {
 void pl_party_free(pl_party *p) {
     if (p == NULL)
         return;
+    pl_lanes_free(p->lanes);
     if (p->state != NULL)
         p->scheme->teardown(p);
     pl_prg_free(p->own);
@@ -114,6 +164,10 @@ pl_net pl_party_net(const pl_party *p) {
     return p->net;
 }
 
+size_t pl_party_n_components(const pl_party *p) {
+    return p->scheme->n_components;
+}
+
 size_t pl_party_index_of(const pl_party *p, size_t rank) {
     for (size_t i = 0; i < p->n_compute; i++) {
         if (p->compute[i] == rank)
@@ -132,8 +186,11 @@ pl_status pl_party_require_compute(const pl_party *p) {
 }
 
 pl_status pl_party_settle(pl_party *p, pl_status status) {
-    if (!pl_is_ok(status) && p->mesh != NULL) /* none: pl_cost_party_new */
-        pl_mesh_abort(p->mesh, status);
+    if (pl_is_ok(status) || p->mesh == NULL) /* none: pl_cost_party_new */
+        return status;
+    pl_mesh_abort(p->mesh, status);
+    for (size_t i = 1; i < pl_party_n_lanes(p) && !pl_lanes_are_at_work(p); i++)
+        pl_mesh_abort(pl_lanes_other(p, i)->mesh, status);
     return status;
 }
 
@@ -203,21 +260,147 @@ static pl_status lacks(const pl_party *p, const char *what) {
     return pl_fail(PL_UNSUPPORTED, "scheme %s cannot %s", p->scheme->name, what);
 }
 
-pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    PL_TRY(check_factors(p, x, y));
-    /* Fresh memory costs as much as the multiplication: a live result of the right shape is written
-     * over, and a factor that is the result too. */
-    if (pl_svec_is_like(out, x))
-        return pl_party_settle(p, p->scheme->mul(p, x, y, out));
-    pl_svec result;
-    pl_status status = pl_svec_init(&result, x->kind, x->n, x->n_components);
+/* What an operation that goes element by element (of matrices: row by row) works on. */
+typedef struct operands {
+    const pl_svec *x, *y; /* NULL: there is none */
+    const pl_row_pairs *pairs;
+    const pl_matmul_shape *shape;
+    unsigned bits; /* of a number, or binary places */
+    pl_kind kind;  /* of the result */
+    pl_svec *out;
+} operands;
+
+typedef pl_status (*operation)(pl_party *p, const operands *o);
+
+static pl_status run_mul(pl_party *p, const operands *o) {
+    return p->scheme->mul(p, o->x, o->y, o->out);
+}
+static pl_status run_mul_fixed(pl_party *p, const operands *o) {
+    return p->scheme->mul_fixed(p, o->x, o->y, o->bits, o->out);
+}
+static pl_status run_truncate(pl_party *p, const operands *o) {
+    return p->scheme->truncate(p, o->x, o->bits, o->out);
+}
+static pl_status run_matmul(pl_party *p, const operands *o) {
+    return p->scheme->matmul(p, o->x, o->y, o->shape, o->out);
+}
+static pl_status run_sign(pl_party *p, const operands *o) {
+    return p->scheme->sign(p, o->x, o->y, o->bits, o->out);
+}
+static pl_status run_zero(pl_party *p, const operands *o) {
+    return p->scheme->zero(p, o->x, o->y, o->out);
+}
+static pl_status run_words(pl_party *p, const operands *o) {
+    return p->scheme->words(p, o->x, o->bits, o->out);
+}
+static pl_status run_number(pl_party *p, const operands *o) {
+    return p->scheme->number(p, o->x, o->out);
+}
+static pl_status run_bit_to_arith(pl_party *p, const operands *o) {
+    return p->scheme->bit_to_arith(p, o->x, o->kind, o->out);
+}
+static pl_status run_less_rows(pl_party *p, const operands *o) {
+    return p->scheme->less_rows(p, o->pairs, o->out);
+}
+
+/* ---- one operation on several lanes ---- */
+
+/* Some elements of a vector, in place. A range ends at the vector's end or where 512 bytes do, so
+ * that the padding which belongs to the view (svec.h) is not another lane's. */
+static pl_svec view(const pl_svec *x, pl_range range) {
+    pl_svec part = {.kind = x->kind, .n = range.n, .n_components = x->n_components};
+    for (size_t c = 0; c < x->n_components; c++)
+        part.component[c] = (uint8_t *)x->component[c] + pl_kind_bytes(x->kind, range.begin);
+    return part;
+}
+
+static pl_row_pairs view_pairs(const pl_row_pairs *pairs, pl_range range) {
+    pl_row_pairs part = *pairs;
+    part.left += range.begin;
+    part.right += range.begin;
+    part.n = range.n;
+    return part;
+}
+
+static pl_range wider(pl_range range, size_t width) {
+    return (pl_range){range.begin * width, range.n * width};
+}
+
+typedef struct split {
+    operation run;
+    const operands *whole;
+    size_t n_lanes, n, grain; /* n elements, or rows of a matrix */
+} split;
+
+static pl_status run_part(pl_party *lane, size_t number, void *ctx) {
+    const split *s = ctx;
+    operands part = *s->whole;
+    const pl_matmul_shape *whole_shape = part.shape;
+    pl_range range = pl_lanes_range(s->n_lanes, number, s->n, s->grain);
+    pl_svec x, y, out = view(part.out, wider(range, whole_shape != NULL ? whole_shape->n : 1));
+    pl_matmul_shape shape;
+    pl_row_pairs pairs;
+    part.out = &out;
+    if (part.x != NULL) {
+        x = view(part.x, wider(range, whole_shape != NULL ? whole_shape->k : 1));
+        part.x = &x;
+    }
+    if (part.y != NULL && whole_shape == NULL) {
+        y = view(part.y, range);
+        part.y = &y;
+    }
+    if (whole_shape != NULL) {
+        shape = *whole_shape;
+        shape.m = range.n;
+        part.shape = &shape;
+    }
+    if (part.pairs != NULL) {
+        pairs = view_pairs(part.pairs, range);
+        part.pairs = &pairs;
+    }
+    return s->run(lane, &part);
+}
+
+/* Rows of a matrix are cut where both 64 rows and PL_LANE_ELEMENTS elements of the product end. */
+static size_t rows_grain(const pl_matmul_shape *shape) {
+    size_t rows = shape->n == 0 ? PL_LANE_ELEMENTS : PL_LANE_ELEMENTS / shape->n;
+    return rows < 64 ? 64 : (rows + 63) / 64 * 64;
+}
+
+static pl_status run_on_lanes(pl_party *p, operation run, const operands *o) {
+    split s = {.run = run, .whole = o, .n = o->out->n, .grain = PL_LANE_ELEMENTS};
+    if (o->shape != NULL) {
+        s.n = o->shape->m;
+        s.grain = rows_grain(o->shape);
+    }
+    s.n_lanes = pl_lanes_for(pl_party_n_lanes(p), s.n, s.grain);
+    return s.n_lanes == 1 ? pl_party_settle(p, run(p, o))
+                          : pl_lanes_run(p, s.n_lanes, run_part, &s);
+}
+
+/* An operation with a result of its own: n elements of o.kind. */
+static pl_status with_result(pl_party *p, operation run, operands o, size_t n, pl_svec *out) {
+    pl_svec result = {0};
+    pl_status status =
+        pl_party_settle(p, pl_svec_init(&result, o.kind, n, p->scheme->n_components));
+    o.out = &result;
     if (pl_is_ok(status))
-        status = p->scheme->mul(p, x, y, &result);
+        status = run_on_lanes(p, run, &o); /* after it no mesh has the buffers */
     if (pl_is_ok(status))
         pl_svec_take(out, &result);
-    status = pl_party_settle(p, status); /* the mesh lets go of the buffers */
     pl_svec_done(&result);
     return status;
+}
+
+/* ---- the operations that lanes share ---- */
+
+pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
+    PL_TRY(check_factors(p, x, y));
+    operands o = {.x = x, .y = y, .kind = x->kind, .out = out};
+    /* Fresh memory costs as much as the multiplication: a live result of the right shape is written
+     * over, and a factor that is the result too. */
+    return pl_svec_is_like(out, x) ? run_on_lanes(p, run_mul, &o)
+                                   : with_result(p, run_mul, o, x->n, out);
 }
 
 pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
@@ -227,20 +410,6 @@ pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) 
                        pl_kind_name(x->kind));
     return pl_mul(p, x, y, out);
 }
-
-/* What all operations with a result of their own do around the scheme's part. */
-#define WITH_RESULT(kind, n, call)                                                                 \
-    do {                                                                                           \
-        pl_svec result = {0};                                                                      \
-        pl_status status = pl_svec_init(&result, (kind), (n), p->scheme->n_components);            \
-        if (pl_is_ok(status))                                                                      \
-            status = (call);                                                                       \
-        status = pl_party_settle(p, status);                                                       \
-        if (pl_is_ok(status))                                                                      \
-            pl_svec_take(out, &result);                                                            \
-        pl_svec_done(&result);                                                                     \
-        return status;                                                                             \
-    } while (0)
 
 static pl_status check_frac_bits(unsigned frac_bits) {
     if (frac_bits >= 1 && frac_bits <= 32)
@@ -256,7 +425,8 @@ pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
     PL_TRY(check_frac_bits(frac_bits));
     if (p->scheme->mul_fixed == NULL)
         return lacks(p, "multiply fixed-point numbers");
-    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->mul_fixed(p, x, y, frac_bits, &result));
+    operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64};
+    return with_result(p, run_mul_fixed, o, x->n, out);
 }
 
 pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
@@ -265,7 +435,8 @@ pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec
     PL_TRY(check_frac_bits(frac_bits));
     if (p->scheme->truncate == NULL)
         return lacks(p, "truncate");
-    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->truncate(p, x, frac_bits, &result));
+    operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64};
+    return with_result(p, run_truncate, o, x->n, out);
 }
 
 pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,
@@ -284,7 +455,8 @@ pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_ma
         PL_TRY(check_frac_bits(shape->frac_bits));
     if (p->scheme->matmul == NULL)
         return lacks(p, "multiply matrices");
-    WITH_RESULT(PL_ARITH_64, shape->m * shape->n, p->scheme->matmul(p, x, y, shape, &result));
+    operands o = {.x = x, .y = y, .shape = shape, .kind = PL_ARITH_64};
+    return with_result(p, run_matmul, o, shape->m * shape->n, out);
 }
 
 static pl_status check_compared(const pl_party *p, const pl_svec *x, const pl_svec *y) {
@@ -304,7 +476,8 @@ pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits
                        pl_kind_name(x->kind), bits);
     if (p->scheme->sign == NULL)
         return lacks(p, "compare");
-    WITH_RESULT(PL_BIT, x->n, p->scheme->sign(p, x, y, bits, &result));
+    operands o = {.x = x, .y = y, .bits = bits, .kind = PL_BIT};
+    return with_result(p, run_sign, o, x->n, out);
 }
 
 pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
@@ -312,7 +485,8 @@ pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out)
     PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
     if (p->scheme->zero == NULL)
         return lacks(p, "compare");
-    WITH_RESULT(PL_BIT, x->n, p->scheme->zero(p, x, y, &result));
+    operands o = {.x = x, .y = y, .kind = PL_BIT};
+    return with_result(p, run_zero, o, x->n, out);
 }
 
 pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
@@ -322,7 +496,8 @@ pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
         return pl_fail(PL_INVALID_ARGUMENT, "cannot take %u bits of 64", bits);
     if (p->scheme->words == NULL)
         return lacks(p, "take numbers apart");
-    WITH_RESULT(PL_BOOL_64, x->n, p->scheme->words(p, x, bits, &result));
+    operands o = {.x = x, .bits = bits, .kind = PL_BOOL_64};
+    return with_result(p, run_words, o, x->n, out);
 }
 
 pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
@@ -330,7 +505,8 @@ pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
     PL_TRY(check_kind(x, PL_BOOL_64, "make numbers of"));
     if (p->scheme->number == NULL)
         return lacks(p, "turn words into numbers");
-    WITH_RESULT(PL_ARITH_64, x->n, p->scheme->number(p, x, &result));
+    operands o = {.x = x, .kind = PL_ARITH_64};
+    return with_result(p, run_number, o, x->n, out);
 }
 
 pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out) {
@@ -340,7 +516,8 @@ pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_sve
                        pl_kind_name(bits->kind), pl_kind_name(kind));
     if (p->scheme->bit_to_arith == NULL)
         return lacks(p, "turn bits into numbers");
-    WITH_RESULT(kind, bits->n, p->scheme->bit_to_arith(p, bits, kind, &result));
+    operands o = {.x = bits, .kind = kind};
+    return with_result(p, run_bit_to_arith, o, bits->n, out);
 }
 
 static pl_status check_rows(const pl_party *p, const pl_row_pairs *pairs) {
@@ -367,7 +544,8 @@ pl_status pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out) {
     PL_TRY(check_rows(p, pairs));
     if (p->scheme->less_rows == NULL)
         return lacks(p, "compare rows");
-    WITH_RESULT(PL_BIT, pairs->n, p->scheme->less_rows(p, pairs, &result));
+    operands o = {.pairs = pairs, .kind = PL_BIT};
+    return with_result(p, run_less_rows, o, pairs->n, out);
 }
 
 pl_status pl_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns) {
