@@ -50,7 +50,7 @@ static const char *form_of(const pl_bench_setting *s) {
     static pl_cost_form_text form;
     if (strcmp(s->op->name, "lt") != 0 || strcmp(s->scheme, "plain") == 0)
         return NULL;
-    form = pl_cost_form(s->n, s->bits, &s->net);
+    form = pl_cost_form(s->n, s->bits, &s->net, s->n_lanes);
     return form.text;
 }
 
@@ -89,11 +89,11 @@ static void print_json(const pl_bench_setting *s, const pl_bench_result *r) {
     json_t *o = json_pack(
         "{s:s, s:s, s:i, s:I, s:s, s:s, s:i, s:f, s:f, s:f, s:I, s:o, s:I, s:f, s:s, s:s}", "op",
         s->op->name, "scheme", s->scheme, "bits", (int)s->bits, "n", (json_int_t)s->n, "transport",
-        pl_bench_transport_name(s->transport), "net", s->net_name, "lanes", 1, "seconds_min",
-        r->seconds_min, "seconds_median", r->seconds_median, "per_second", r->per_second, "rounds",
-        (json_int_t)r->rounds, "bytes_sent_per_party", per_party(r->bytes_sent), "peak_rss_bytes",
-        (json_int_t)r->peak_rss_bytes, "limit_ratio", ratio(r), "machine", machine(), "version",
-        PARLEY_VERSION);
+        pl_bench_transport_name(s->transport), "net", s->net_name, "lanes", (int)s->n_lanes,
+        "seconds_min", r->seconds_min, "seconds_median", r->seconds_median, "per_second",
+        r->per_second, "rounds", (json_int_t)r->rounds, "bytes_sent_per_party",
+        per_party(r->bytes_sent), "peak_rss_bytes", (json_int_t)r->peak_rss_bytes, "limit_ratio",
+        ratio(r), "machine", machine(), "version", PARLEY_VERSION);
     if (o != NULL && r->is_predicted) {
         json_object_set_new(o, "rounds_predicted", json_integer((json_int_t)r->rounds_predicted));
         json_object_set_new(o, "bytes_predicted_per_party", per_party(r->bytes_predicted));
@@ -112,8 +112,8 @@ static void print_json(const pl_bench_setting *s, const pl_bench_result *r) {
 }
 
 static void print_csv(const pl_bench_setting *s, const pl_bench_result *r) {
-    printf("%s,%s,%u,%zu,%s,\"%s\",1,%.9g,%.9g,%.9g,%llu,%llu,%llu,%.4f,\"%s\",%s\n", s->op->name,
-           s->scheme, s->bits, s->n, pl_bench_transport_name(s->transport), s->net_name,
+    printf("%s,%s,%u,%zu,%s,\"%s\",%zu,%.9g,%.9g,%.9g,%llu,%llu,%llu,%.4f,\"%s\",%s\n", s->op->name,
+           s->scheme, s->bits, s->n, pl_bench_transport_name(s->transport), s->net_name, s->n_lanes,
            r->seconds_min, r->seconds_median, r->per_second, (unsigned long long)r->rounds,
            (unsigned long long)most(r->bytes_sent), (unsigned long long)r->peak_rss_bytes, ratio(r),
            machine(), PARLEY_VERSION);

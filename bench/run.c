@@ -43,11 +43,11 @@ typedef struct shared {
 typedef struct job {
     const pl_bench_setting *setting;
     size_t rank, n_parties;
-    int fds[N_PARTIES];
-    uint8_t psk[32];
+    int fds[PL_LANES_MAX][N_PARTIES];
+    uint8_t psk[PL_LANES_MAX][32];
     pl_transport transport; /* memory only */
-    void *ctx;
-    pl_tap *tap; /* with a seed */
+    void *ctx[PL_LANES_MAX];
+    pl_tap *taps[PL_LANES_MAX]; /* with a seed */
     shared *shared;
 } job;
 
@@ -78,14 +78,14 @@ static pl_status measure_op(job *j, pl_trial *b) {
     pl_mesh *mesh = pl_party_mesh(b->p);
     for (unsigned run = 0; run <= j->setting->n_runs; run++) { /* the first one warms up */
         PL_TRY(barrier(mesh));
-        pl_counters begin = pl_mesh_counters(mesh);
+        pl_counters begin = pl_party_counters(b->p);
         double start = now_s();
         PL_TRY(b->op->run(b));
         if (run > 0) {
             j->shared->begin[j->rank][run - 1] = start;
             j->shared->end[j->rank][run - 1] = now_s();
         }
-        pl_counters end = pl_mesh_counters(mesh);
+        pl_counters end = pl_party_counters(b->p);
         b->n_done++;
         j->shared->used[j->rank] =
             (pl_counters){end.bytes_sent - begin.bytes_sent,
@@ -105,7 +105,7 @@ static pl_status measure_limit(job *j, pl_trial *b, unsigned first_run) {
     for (unsigned run = first_run; run < first_run + LIMIT_RUNS / 2 && bytes != 0; run++) {
         PL_TRY(barrier(mesh));
         j->shared->limit_begin[j->rank][run] = now_s();
-        PL_TRY(pl_trial_stream(mesh, ring_of(mesh), bytes, is_chain ? rounds : 0));
+        PL_TRY(pl_trial_stream_lanes(b->p, ring_of(mesh), bytes, is_chain ? rounds : 0));
         j->shared->limit_end[j->rank][run] = now_s();
     }
     return PL_OK;
@@ -140,11 +140,13 @@ out:
     return status;
 }
 
-static pl_status connect_links(job *j, pl_transport *transport, void **ctx) {
-    static const uint8_t session_id[16] = "parley-bench", charter[32] = "parley-bench";
+static pl_status connect_links(job *j, size_t lane, pl_transport *transport, void **ctx) {
+    static const uint8_t charter[32] = "parley-bench";
+    uint8_t session_id[16] = "parley-bench";
     pl_link_peer peers[N_PARTIES] = {0};
+    session_id[15] = (uint8_t)lane;
     for (size_t i = 0; i < N_PARTIES; i++)
-        memcpy(peers[i].psk, j->psk, sizeof j->psk);
+        memcpy(peers[i].psk, j->psk[lane], sizeof j->psk[lane]);
     pl_link_mesh_params params = {.rank = j->rank,
                                   .n_parties = j->n_parties,
                                   .session_id = session_id,
@@ -154,23 +156,26 @@ static pl_status connect_links(job *j, pl_transport *transport, void **ctx) {
                                   .connect_ms = 10000,
                                   .deadline_ms = 1000 * j->setting->deadline_s,
                                   .tls = j->setting->transport == PL_BENCH_TLS};
-    return pl_link_transport_from_fds(&params, j->fds, transport, ctx);
+    return pl_link_transport_from_fds(&params, j->fds[lane], transport, ctx);
 }
 
-static pl_status make_mesh(job *j, pl_mesh **out) {
+/* The lanes between two parties share one line: each has its part of the rate. */
+static pl_status make_mesh(job *j, size_t lane, pl_mesh **out) {
     pl_transport transport = j->transport;
-    void *ctx = j->ctx;
+    void *ctx = j->ctx[lane];
+    pl_net net = j->setting->net;
+    net.bytes_per_second /= (double)j->setting->n_lanes;
     if (j->setting->transport != PL_BENCH_MEMORY)
-        PL_TRY(connect_links(j, &transport, &ctx));
+        PL_TRY(connect_links(j, lane, &transport, &ctx));
     if (j->setting->has_net) {
-        pl_status status = pl_shim_wrap(&j->setting->net, j->n_parties, &transport, &ctx);
+        pl_status status = pl_shim_wrap(&net, j->n_parties, &transport, &ctx);
         if (!pl_is_ok(status)) {
             transport.free(ctx);
             return status;
         }
     }
     if (j->setting->seed != 0) {
-        pl_status status = pl_tap_wrap(j->n_parties, &transport, &ctx, &j->tap);
+        pl_status status = pl_tap_wrap(j->n_parties, &transport, &ctx, &j->taps[lane]);
         if (!pl_is_ok(status)) {
             transport.free(ctx);
             return status;
@@ -179,17 +184,31 @@ static pl_status make_mesh(job *j, pl_mesh **out) {
     return pl_mesh_new(j->rank, j->n_parties, &transport, ctx, out);
 }
 
+/* Lane by lane, in the same order at all parties: a link comes up when both sides see to it. */
+static pl_status make_meshes(job *j, pl_mesh *meshes[PL_LANES_MAX]) {
+    pl_status status = PL_OK;
+    for (size_t lane = 0; lane < j->setting->n_lanes; lane++) {
+        if (pl_is_ok(status))
+            status = make_mesh(j, lane, &meshes[lane]);
+        else if (j->setting->transport == PL_BENCH_MEMORY) /* the others see that nobody is there */
+            j->transport.free(j->ctx[lane]);
+    }
+    return status;
+}
+
 static pl_status run_party(job *j) {
     static const size_t compute[N_PARTIES] = {0, 1, 2};
-    pl_mesh *mesh = NULL;
+    pl_mesh *meshes[PL_LANES_MAX] = {NULL};
     pl_party *p = NULL;
     pl_status status;
-    PL_TRY(make_mesh(j, &mesh));
-    pl_party_params params = {.mesh = mesh,
+    PL_CHECK(status, make_meshes(j, meshes));
+    pl_party_params params = {.mesh = meshes[0],
                               .scheme = j->setting->scheme,
                               .compute = compute,
                               .n_compute = j->n_parties,
-                              .net = j->setting->net};
+                              .net = j->setting->net,
+                              .lanes = meshes + 1,
+                              .n_lanes = j->setting->n_lanes};
     if (j->setting->seed != 0) {
         pl_put_u64(params.seed, j->setting->seed);
         params.seed[8] = (uint8_t)(j->rank + 1);
@@ -198,11 +217,13 @@ static pl_status run_party(job *j) {
     }
     PL_CHECK(status, pl_party_new(&params, &p));
     status = measure(j, p);
-    if (pl_is_ok(status) && j->tap != NULL)
-        status = pl_tap_digest(j->tap, j->shared->transcript[j->rank]);
+    if (pl_is_ok(status) && j->setting->seed != 0)
+        status = pl_tap_digest((const pl_tap *const *)j->taps, j->setting->n_lanes,
+                               j->shared->transcript[j->rank]);
 out:
     pl_party_free(p);
-    pl_mesh_free(mesh);
+    for (size_t lane = 0; lane < PL_LANES_MAX; lane++)
+        pl_mesh_free(meshes[lane]);
     return status;
 }
 
@@ -218,20 +239,36 @@ static void *sit(void *arg) {
 
 /* ---- parties as threads ---- */
 
+static void leave(job *j, size_t n_lanes) {
+    for (size_t lane = 0; lane < n_lanes; lane++)
+        j->transport.free(j->ctx[lane]);
+}
+
+static pl_status make_transports(job *jobs, size_t n) {
+    const pl_bench_setting *s = jobs[0].setting;
+    void *ctx[N_PARTIES];
+    for (size_t lane = 0; lane < s->n_lanes; lane++) {
+        pl_transport transport;
+        pl_status status = pl_memory_transports(n, 1000 * s->deadline_s, &transport, ctx);
+        for (size_t i = 0; i < n && !pl_is_ok(status); i++)
+            leave(&jobs[i], lane);
+        PL_TRY(status);
+        for (size_t i = 0; i < n; i++) {
+            jobs[i].transport = transport;
+            jobs[i].ctx[lane] = ctx[i];
+        }
+    }
+    return PL_OK;
+}
+
 static pl_status run_threads(job *jobs, size_t n) {
     pthread_t threads[N_PARTIES];
-    pl_transport transport;
-    void *ctx[N_PARTIES];
-    PL_TRY(pl_memory_transports(n, 1000 * jobs[0].setting->deadline_s, &transport, ctx));
+    PL_TRY(make_transports(jobs, n));
     size_t started = 0;
-    for (; started < n; started++) {
-        jobs[started].transport = transport;
-        jobs[started].ctx = ctx[started];
-        if (pthread_create(&threads[started], NULL, sit, &jobs[started]) != 0)
-            break;
-    }
+    while (started < n && pthread_create(&threads[started], NULL, sit, &jobs[started]) == 0)
+        started++;
     for (size_t i = started; i < n; i++) /* the others see that nobody is there */
-        transport.free(ctx[i]);
+        leave(&jobs[i], jobs[i].setting->n_lanes);
     for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     return started == n ? PL_OK : pl_fail(PL_LIMIT, "cannot start a thread");
@@ -258,12 +295,14 @@ static pl_status tcp_pair(int out[2]) {
 
 static pl_status make_sockets(job *jobs) {
     int pair[2];
-    for (size_t i = 0; i < N_PARTIES; i++) {
-        jobs[i].fds[i] = -1;
-        for (size_t k = 0; k < i; k++) {
-            PL_TRY(tcp_pair(pair));
-            jobs[i].fds[k] = pair[0];
-            jobs[k].fds[i] = pair[1];
+    for (size_t lane = 0; lane < jobs[0].setting->n_lanes; lane++) {
+        for (size_t i = 0; i < N_PARTIES; i++) {
+            jobs[i].fds[lane][i] = -1;
+            for (size_t k = 0; k < i; k++) {
+                PL_TRY(tcp_pair(pair));
+                jobs[i].fds[lane][k] = pair[0];
+                jobs[k].fds[lane][i] = pair[1];
+            }
         }
     }
     return PL_OK;
@@ -272,9 +311,11 @@ static pl_status make_sockets(job *jobs) {
 /* Descriptors that another process's party holds would keep a lost peer's connection open. */
 static void close_all_but(const job *jobs, size_t rank) {
     for (size_t i = 0; i < N_PARTIES; i++) {
-        for (size_t k = 0; k < N_PARTIES && i != rank; k++) {
-            if (jobs[i].fds[k] >= 0)
-                close(jobs[i].fds[k]);
+        for (size_t lane = 0; lane < jobs[i].setting->n_lanes && i != rank; lane++) {
+            for (size_t k = 0; k < N_PARTIES; k++) {
+                if (jobs[i].fds[lane][k] >= 0)
+                    close(jobs[i].fds[lane][k]);
+            }
         }
     }
 }
@@ -282,7 +323,7 @@ static void close_all_but(const job *jobs, size_t rank) {
 static pl_status run_processes(job *jobs) {
     pid_t children[N_PARTIES];
     PL_TRY(make_sockets(jobs));
-    if (RAND_priv_bytes(jobs[0].psk, sizeof jobs[0].psk) != 1)
+    if (RAND_priv_bytes(&jobs[0].psk[0][0], sizeof jobs[0].psk) != 1)
         return pl_fail(PL_INTERNAL, "no randomness");
     fflush(NULL);
     for (size_t i = 0; i < N_PARTIES; i++) {
@@ -385,7 +426,8 @@ pl_status pl_bench_run(const pl_bench_setting *setting, pl_bench_result *out) {
     if (pl_is_ok(status))
         status = first_cause(jobs, n);
     if (pl_is_ok(status)) {
-        pl_trial b = {.op = setting->op, .n = setting->n, .bits = setting->bits};
+        pl_trial b = {
+            .op = setting->op, .n = setting->n, .bits = setting->bits, .n_lanes = setting->n_lanes};
         take_times(jobs, n, setting->n_runs, out);
         take_counters(jobs, n, out);
         take_prediction(setting, &b, out);

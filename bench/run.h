@@ -19,7 +19,8 @@ typedef struct pl_bench_setting {
     pl_net net;   /* what the operations choose by, and the shim gives */
     const char *net_name;
     unsigned n_runs, deadline_s;
-    uint64_t seed; /* 0: fresh randomness; else the same shares in every run */
+    size_t n_lanes; /* threads of a party, each with a link to every other; 1 to PL_LANES_MAX */
+    uint64_t seed;  /* 0: fresh randomness; else the same shares in every run */
 } pl_bench_setting;
 
 typedef struct pl_bench_result {
@@ -27,7 +28,7 @@ typedef struct pl_bench_result {
     double limit_seconds; /* 0: there is none */
     uint64_t rounds, bytes_sent[3], rounds_predicted, bytes_predicted[3];
     bool is_predicted;
-    char transcript[3][65];  /* with a seed: a digest of what each party received */
+    char transcript[3][65];  /* with a seed: a digest of what each party received, lane by lane */
     uint64_t peak_rss_bytes; /* of the largest party; of threads: of all together */
 } pl_bench_result;
 

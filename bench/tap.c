@@ -67,15 +67,22 @@ out:
     return status;
 }
 
-pl_status pl_tap_digest(const pl_tap *tap, uint8_t out[PL_TAP_BYTES]) {
-    EVP_MD_CTX *all = EVP_MD_CTX_new(), *copy = EVP_MD_CTX_new();
-    bool ok = all != NULL && copy != NULL && EVP_DigestInit_ex(all, EVP_sha256(), NULL) == 1;
+static bool add_digests(EVP_MD_CTX *all, EVP_MD_CTX *copy, const pl_tap *tap) {
+    bool ok = true;
     for (size_t i = 0; i < tap->n && ok; i++) {
         uint8_t digest[PL_TAP_BYTES];
         ok = EVP_MD_CTX_copy_ex(copy, tap->received[i]) == 1 &&
              EVP_DigestFinal_ex(copy, digest, NULL) == 1 &&
              EVP_DigestUpdate(all, digest, sizeof digest) == 1;
     }
+    return ok;
+}
+
+pl_status pl_tap_digest(const pl_tap *const *taps, size_t n_taps, uint8_t out[PL_TAP_BYTES]) {
+    EVP_MD_CTX *all = EVP_MD_CTX_new(), *copy = EVP_MD_CTX_new();
+    bool ok = all != NULL && copy != NULL && EVP_DigestInit_ex(all, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; i < n_taps && ok; i++)
+        ok = add_digests(all, copy, taps[i]);
     ok = ok && EVP_DigestFinal_ex(all, out, NULL) == 1;
     EVP_MD_CTX_free(all);
     EVP_MD_CTX_free(copy);

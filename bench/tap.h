@@ -13,7 +13,7 @@ typedef struct pl_tap pl_tap;
  * the tap goes with the transport. */
 PL_STATUS pl_tap_wrap(size_t n_parties, pl_transport *transport, void **ctx, pl_tap **out);
 
-/* pl_tap_digest: of what has been received so far. */
-PL_STATUS pl_tap_digest(const pl_tap *tap, uint8_t out[PL_TAP_BYTES]);
+/* pl_tap_digest: of what has been received so far through all taps, one after the other. */
+PL_STATUS pl_tap_digest(const pl_tap *const *taps, size_t n_taps, uint8_t out[PL_TAP_BYTES]);
 
 #endif

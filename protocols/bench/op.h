@@ -17,6 +17,7 @@ typedef struct pl_trial {
     size_t rank, owners[2]; /* ranks that bring the inputs */
     size_t n;               /* elements; of a matrix product: rows, columns and inner length */
     unsigned bits;          /* 32 or 64 */
+    size_t n_lanes;         /* of the party whose cost is predicted; 0: 1 */
     size_t n_done;          /* how often the operation has run */
     pl_svec v[PL_TRIAL_VECTORS];
     uint64_t *reference; /* what results are looked up in, where it is needed */
@@ -47,7 +48,8 @@ struct pl_op {
     bool (*fits)(const pl_trial *b, size_t which, size_t i, uint64_t value);
 
     double (*work)(const pl_trial *b); /* what `per second` counts; NULL: n */
-    /* What one run should cost; NULL: what pl_cost_party_new counts when it runs. */
+    /* What one run should cost on one lane; NULL, or several lanes: what pl_cost_party_new counts
+     * when it runs. */
     pl_cost (*cost)(const pl_trial *b, const pl_net *net);
 };
 
@@ -73,5 +75,8 @@ void pl_trial_done(pl_trial *b);
  * own among them), while as many come from the one after it: in `rounds` exchanges one after the
  * other, or all as one stream (0). */
 PL_STATUS pl_trial_stream(pl_mesh *mesh, uint64_t ranks, uint64_t bytes, uint64_t rounds);
+/* The same over all lanes at once, shared among them as an operation's elements are: by lane 0
+ * alone when they are few. */
+PL_STATUS pl_trial_stream_lanes(pl_party *p, uint64_t ranks, uint64_t bytes, uint64_t rounds);
 
 #endif

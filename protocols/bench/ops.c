@@ -87,9 +87,7 @@ static pl_status share_piece(pl_trial *b, size_t owner, element_of element, size
 
 /* Compute parties need memory, the others take part in inputs only. */
 static pl_status make_vector(const pl_trial *b, pl_kind kind, size_t n, pl_svec *out) {
-    bool is_plain = strcmp(pl_party_scheme_name(b->p), "plain") == 0;
-    size_t n_components = !pl_party_computes(b->p) ? 0 : is_plain ? 1 : 2;
-    return pl_svec_init(out, kind, n, n_components);
+    return pl_svec_init(out, kind, n, pl_party_computes(b->p) ? pl_party_n_components(b->p) : 0);
 }
 
 static pl_status share(pl_trial *b, size_t owner, pl_kind kind, size_t n, element_of element,
@@ -468,12 +466,36 @@ pl_status pl_trial_stream(pl_mesh *mesh, uint64_t ranks, uint64_t bytes, uint64_
     return pl_mesh_finish(mesh);
 }
 
+typedef struct stream {
+    uint64_t ranks, bytes, rounds; /* bytes of one exchange, where there are rounds */
+    size_t n_lanes;
+} stream;
+
+/* Lane 0 has what cannot be shared evenly. */
+static pl_status stream_lane(pl_party *lane, size_t number, void *ctx) {
+    const stream *s = ctx;
+    uint64_t share = s->bytes / s->n_lanes;
+    if (number == 0)
+        share = s->bytes - (s->n_lanes - 1) * share;
+    if (number >= s->n_lanes)
+        return PL_OK;
+    return pl_trial_stream(pl_party_mesh(lane), s->ranks,
+                           s->rounds == 0 ? share : share * s->rounds, s->rounds);
+}
+
+pl_status pl_trial_stream_lanes(pl_party *p, uint64_t ranks, uint64_t bytes, uint64_t rounds) {
+    stream s = {ranks, rounds == 0 ? bytes : bytes / rounds, rounds, pl_party_n_lanes(p)};
+    if (s.bytes < 2 * 8 * PL_LANE_ELEMENTS)
+        s.n_lanes = 1;
+    return pl_party_each_lane(p, stream_lane, &s);
+}
+
 static pl_status prepare_nothing(pl_trial *b) {
     (void)b;
     return PL_OK;
 }
 static pl_status run_limit(pl_trial *b) {
-    return pl_trial_stream(pl_party_mesh(b->p), pl_party_compute_mask(b->p), 8 * b->n, 0);
+    return pl_trial_stream_lanes(b->p, pl_party_compute_mask(b->p), 8 * b->n, 0);
 }
 
 /* ---- the table ---- */
@@ -673,28 +695,30 @@ const pl_op pl_ops[] = {
 };
 const size_t pl_n_ops = sizeof pl_ops / sizeof pl_ops[0];
 
-/* Two vectors of constants stand for the inputs: all operations but those with a cost of their own
- * take two of ring 2^64. */
+static pl_cost cost_since(pl_cost begin, pl_cost end) {
+    for (size_t i = 0; i < 3; i++)
+        end.bytes_sent[i] -= begin.bytes_sent[i];
+    end.rounds -= begin.rounds;
+    return end;
+}
+
+/* Vectors of the counting party have no components: however long they are, they take no memory. */
 static pl_status dry_run(const pl_trial *b, const pl_net *net, pl_cost *out) {
-    pl_trial dry = {.op = b->op, .n = b->n, .bits = b->bits};
-    uint64_t *zeros = NULL;
+    pl_trial dry = {.op = b->op, .owners = {0, 1}, .n = b->n, .bits = b->bits};
     pl_status status;
-    PL_CHECK(status, pl_cost_party_new(net, &dry.p));
-    PL_CHECK(status, pl_alloc(b->n, 8, &zeros));
-    for (size_t i = 0; i < 2; i++)
-        PL_CHECK(status, pl_constant(dry.p, PL_ARITH_64, b->n, zeros, &dry.v[i]));
+    PL_TRY(pl_cost_party_new(net, b->n_lanes, &dry.p));
+    PL_CHECK(status, b->op->prepare(&dry));
+    pl_cost inputs = pl_cost_party_total(dry.p);
     PL_CHECK(status, b->op->run(&dry));
-    *out = pl_cost_party_total(dry.p);
+    *out = cost_since(inputs, pl_cost_party_total(dry.p));
 out:
-    for (size_t i = 0; i < PL_TRIAL_VECTORS; i++)
-        pl_svec_done(&dry.v[i]);
-    free(zeros);
+    pl_trial_done(&dry);
     pl_party_free(dry.p);
     return status;
 }
 
 bool pl_op_predict(const pl_trial *b, const pl_net *net, pl_cost *out) {
-    if (b->op->cost != NULL) {
+    if (b->op->cost != NULL && (b->n_lanes <= 1 || b->op->sends_only)) {
         *out = b->op->cost(b, net);
         return true;
     }

@@ -1,6 +1,7 @@
 #include "protocols/share/cost.h"
 
 #include "protocols/share/digest.h"
+#include "protocols/share/lanes.h"
 #include "protocols/share/rep3/carry.h"
 
 #include <stdio.h>
@@ -183,7 +184,7 @@ pl_cost pl_cost_open(pl_kind kind, size_t n, unsigned inside, size_t n_outside) 
     return cost;
 }
 
-pl_cost_form_text pl_cost_form(size_t n, unsigned bits, const pl_net *net) {
+static pl_cost_form_text form_of(size_t n, unsigned bits, const pl_net *net) {
     unsigned width = pl_carry_choose(bits - 1, false, pl_bit_words(n), net);
     pl_cost cost = pl_cost_sign(n, bits, net);
     pl_cost_form_text form;
@@ -198,4 +199,10 @@ pl_cost_form_text pl_cost_form(size_t n, unsigned bits, const pl_net *net) {
              n == 0 ? 0.0 : (double)pl_cost_bytes_max(cost) / (double)n, net->round_trip_us * 1e-3,
              net->bytes_per_second * 8e-6);
     return form;
+}
+
+pl_cost_form_text pl_cost_form(size_t n, unsigned bits, const pl_net *net, size_t n_lanes) {
+    n_lanes = pl_lanes_for(n_lanes, n, PL_LANE_ELEMENTS);
+    const pl_net share = pl_lanes_net(net, n_lanes);
+    return form_of(pl_lanes_range(n_lanes, 0, n, PL_LANE_ELEMENTS).n, bits, &share);
 }

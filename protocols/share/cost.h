@@ -1,7 +1,10 @@
 /* Cost: what operations of the scheme rep3 send, before they run: rounds, and bytes by each compute
  * party. Equal to the mesh's counters (tested, for every operation). plain costs less.
  *
- * Operations that choose between few bytes and few rounds choose by the net. */
+ * Operations that choose between few bytes and few rounds choose by the net.
+ *
+ * These functions are of one lane. What several lanes of a party send together is what
+ * pl_cost_party_new counts. */
 #ifndef PL_SHARE_COST_H
 #define PL_SHARE_COST_H
 
@@ -36,16 +39,18 @@ pl_cost pl_cost_shuffle(const pl_kind *kinds, size_t n_columns, size_t n);
 /* Recipients inside the compute set are a mask of indices. */
 pl_cost pl_cost_open(pl_kind kind, size_t n, unsigned inside, size_t n_outside);
 
-/* pl_cost_party_new makes a party that computes nothing and counts what rep3 would send: run a
- * program with it, on vectors that pl_constant makes, and ask for the total. It opens zeros. */
-PL_STATUS pl_cost_party_new(const pl_net *net, pl_party **out);
+/* pl_cost_party_new makes a party of n_lanes that computes nothing and counts what rep3 would send:
+ * run a program with it, on vectors that pl_constant makes or that rank 0 brings (it is rank 0 of
+ * three), and ask for the total. It opens zeros. */
+PL_STATUS pl_cost_party_new(const pl_net *net, size_t n_lanes, pl_party **out);
 pl_cost pl_cost_party_total(const pl_party *p);
 
 /* pl_cost_form says in words how n numbers of `bits` bits are compared on this net, and why: "8
- * rounds (parallel prefix), 25.1 bytes an element; ...". */
+ * rounds (parallel prefix), 25.1 bytes an element; ...". Of several lanes it is the form of the
+ * first. */
 typedef struct pl_cost_form_text {
     char text[200];
 } pl_cost_form_text;
-pl_cost_form_text pl_cost_form(size_t n, unsigned bits, const pl_net *net);
+pl_cost_form_text pl_cost_form(size_t n, unsigned bits, const pl_net *net, size_t n_lanes);
 
 #endif

@@ -2,6 +2,7 @@
  * that local work is nothing either. Any program over shares can be run with it to learn its cost,
  * as long as what it does does not depend on what it opens. */
 #include "protocols/share/cost.h"
+#include "protocols/share/lanes.h"
 #include "protocols/share/scheme.h"
 
 #include <stdlib.h>
@@ -127,6 +128,10 @@ static pl_status open_values(pl_party *p, const pl_svec *x, pl_kind kind, size_t
     return count(p, pl_cost_open(kind, n, inside, outside));
 }
 
+static uint64_t rounds(const pl_party *p) {
+    return ((const tally *)p->state)->total.rounds;
+}
+
 static const pl_scheme dry = {
     .name = "rep3, counted only",
     .n_compute = 3,
@@ -148,9 +153,10 @@ static const pl_scheme dry = {
     .finish_step = finish_step,
     .drop_step = drop_step,
     .open = open_values,
+    .rounds = rounds,
 };
 
-pl_status pl_cost_party_new(const pl_net *net, pl_party **out) {
+static pl_status counting_lane_new(const pl_net *net, pl_party **out) {
     pl_party *p;
     PL_TRY(pl_alloc(1, sizeof *p, &p));
     p->scheme = &dry;
@@ -167,6 +173,34 @@ pl_status pl_cost_party_new(const pl_net *net, pl_party **out) {
     return PL_OK;
 }
 
-pl_cost pl_cost_party_total(const pl_party *p) {
+static pl_cost total_of(const pl_party *p) {
     return ((const tally *)p->state)->total;
+}
+
+pl_status pl_cost_party_new(const pl_net *net, size_t n_lanes, pl_party **out) {
+    pl_party *p, *lane;
+    PL_TRY(counting_lane_new(net, &p));
+    pl_status status = PL_OK;
+    for (size_t i = 1; i < n_lanes && pl_is_ok(status); i++) {
+        status = counting_lane_new(net, &lane);
+        if (pl_is_ok(status))
+            status = pl_lanes_add(p, lane, false);
+    }
+    if (!pl_is_ok(status)) {
+        pl_party_free(p);
+        return status;
+    }
+    *out = p;
+    return PL_OK;
+}
+
+pl_cost pl_cost_party_total(const pl_party *p) {
+    pl_cost total = total_of(p);
+    for (size_t i = 1; i < pl_party_n_lanes(p); i++) {
+        pl_cost lane = total_of(pl_lanes_other(p, i));
+        lane.rounds = 0; /* at the same time */
+        total = pl_cost_add(total, lane);
+    }
+    total.rounds += pl_lanes_rounds_more(p);
+    return total;
 }

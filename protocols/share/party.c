@@ -41,25 +41,74 @@ static pl_status start_own_stream(pl_party *p, const uint8_t seed[32]) {
     return status;
 }
 
+static pl_status check_lanes(const pl_party_params *params) {
+    if (params->n_lanes > PL_LANES_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "a party has at most %d lanes, not %zu", PL_LANES_MAX,
+                       params->n_lanes);
+    for (size_t i = 1; i < params->n_lanes; i++) {
+        const pl_mesh *mesh = params->lanes == NULL ? NULL : params->lanes[i - 1];
+        if (mesh == NULL || pl_mesh_rank(mesh) != pl_mesh_rank(params->mesh) ||
+            pl_mesh_n_parties(mesh) != pl_mesh_n_parties(params->mesh))
+            return pl_fail(PL_INVALID_ARGUMENT,
+                           "lane %zu needs a mesh of its own, of the party's rank and peers", i);
+    }
+    return PL_OK;
+}
+
+/* A party without keys over one of its meshes. */
+static pl_status lane_new(const pl_party_params *params, const pl_scheme *scheme, pl_mesh *mesh,
+                          pl_party **out) {
+    pl_party *p;
+    PL_TRY(pl_alloc(1, sizeof *p, &p));
+    p->mesh = mesh;
+    p->scheme = scheme;
+    p->rank = pl_mesh_rank(mesh);
+    p->n_parties = pl_mesh_n_parties(mesh);
+    p->n_compute = params->n_compute;
+    p->net = params->net.bytes_per_second > 0 ? params->net : PL_NET_DEFAULT;
+    memcpy(p->compute, params->compute, params->n_compute * sizeof p->compute[0]);
+    p->index = pl_party_index_of(p, p->rank);
+    *out = p;
+    return PL_OK;
+}
+
+static pl_status add_lanes(pl_party *p, const pl_party_params *params) {
+    for (size_t i = 1; i < params->n_lanes && pl_party_computes(p); i++) {
+        pl_party *lane;
+        PL_TRY(lane_new(params, p->scheme, params->lanes[i - 1], &lane));
+        PL_TRY(pl_lanes_add(p, lane, true));
+    }
+    return PL_OK;
+}
+
+/* The keys of a lane. Lane 0 takes the seed as it is. */
+static pl_status set_up(pl_party *lane, size_t number, void *ctx) {
+    const pl_party_params *params = *(const pl_party_params *const *)ctx;
+    uint8_t seed[PL_DIGEST_BYTES];
+    pl_status status = PL_OK;
+    memcpy(seed, params->seed, sizeof seed);
+    if (number > 0)
+        status = pl_derive("parley party lane v1", params->seed, number, seed);
+    if (pl_is_ok(status))
+        status = start_own_stream(lane, seed);
+    if (pl_is_ok(status) && pl_party_computes(lane))
+        status = lane->scheme->setup(lane, seed);
+    pl_wipe(seed, sizeof seed);
+    return status;
+}
+
 pl_status pl_party_new(const pl_party_params *params, pl_party **out) {
     const pl_scheme *scheme = pl_scheme_find(params->scheme);
     if (scheme == NULL)
         return pl_fail(PL_UNSUPPORTED, "no sharing scheme is called %s: use rep3", params->scheme);
     PL_TRY(check_compute_set(params, scheme));
+    PL_TRY(check_lanes(params));
     pl_party *p;
-    PL_TRY(pl_alloc(1, sizeof *p, &p));
-    p->mesh = params->mesh;
-    p->scheme = scheme;
-    p->rank = pl_mesh_rank(params->mesh);
-    p->n_parties = pl_mesh_n_parties(params->mesh);
-    p->n_compute = params->n_compute;
-    p->net = params->net.bytes_per_second > 0 ? params->net : PL_NET_DEFAULT;
-    memcpy(p->compute, params->compute, params->n_compute * sizeof p->compute[0]);
-    p->index = pl_party_index_of(p, p->rank);
-    pl_status status = start_own_stream(p, params->seed);
-    if (pl_is_ok(status) && pl_party_computes(p))
-        status = scheme->setup(p, params->seed);
-    status = pl_wrap(pl_party_settle(p, status), "cannot set up scheme %s", scheme->name);
+    PL_TRY(lane_new(params, scheme, params->mesh, &p));
+    pl_status status = pl_party_settle(p, add_lanes(p, params));
+    if (pl_is_ok(status))
+        status = pl_party_each_lane(p, set_up, &params);
+    status = pl_wrap(status, "cannot set up scheme %s", scheme->name);
     if (!pl_is_ok(status)) {
         pl_party_free(p);
         return status;
@@ -72,6 +121,7 @@ void pl_party_free(pl_party *p) {
     if (p == NULL)
         return;
     pl_step_drop(p);
+    pl_lanes_free(p->lanes);
     if (p->state != NULL)
         p->scheme->teardown(p);
     pl_prg_free(p->own);
@@ -119,6 +169,10 @@ pl_net pl_party_net(const pl_party *p) {
     return p->net;
 }
 
+size_t pl_party_n_components(const pl_party *p) {
+    return p->scheme->n_components;
+}
+
 size_t pl_party_index_of(const pl_party *p, size_t rank) {
     for (size_t i = 0; i < p->n_compute; i++) {
         if (p->compute[i] == rank)
@@ -137,12 +191,15 @@ pl_status pl_party_require_compute(const pl_party *p) {
 }
 
 pl_status pl_party_settle(pl_party *p, pl_status status) {
-    if (!pl_is_ok(status) && p->mesh != NULL) /* none: pl_cost_party_new */
-        pl_mesh_abort(p->mesh, status);
+    if (pl_is_ok(status) || p->mesh == NULL) /* none: pl_cost_party_new */
+        return status;
+    pl_mesh_abort(p->mesh, status);
+    for (size_t i = 1; i < pl_party_n_lanes(p) && !pl_lanes_are_at_work(p); i++)
+        pl_mesh_abort(pl_lanes_other(p, i)->mesh, status);
     return status;
 }
 
-/* ---- operations ---- */
+/* ---- inputs ---- */
 
 static pl_status check_input(const pl_party *p, size_t owner_rank, pl_kind kind, size_t n,
                              const void *values, const pl_svec *out) {
@@ -180,240 +237,4 @@ pl_status pl_input(pl_party *p, size_t owner_rank, pl_kind kind, size_t n, const
         pl_svec_take(out, &result);
     pl_svec_done(&result);
     return pl_party_settle(p, pl_wrap(status, "cannot take the input of rank %zu", owner_rank));
-}
-
-static pl_status check_sharing(const pl_party *p, const pl_svec *x) {
-    PL_TRY(pl_party_require_compute(p));
-    if (x->n_components != p->scheme->n_components)
-        return pl_fail(PL_INVALID_ARGUMENT, "the vector is not a sharing of scheme %s",
-                       p->scheme->name);
-    return PL_OK;
-}
-
-static pl_status check_factors(const pl_party *p, const pl_svec *x, const pl_svec *y) {
-    PL_TRY(check_sharing(p, x));
-    if (!pl_svec_is_like(x, y))
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot multiply %zu elements of %s by %zu of %s", x->n,
-                       pl_kind_name(x->kind), y->n, pl_kind_name(y->kind));
-    return PL_OK;
-}
-
-static pl_status check_kind(const pl_svec *x, pl_kind kind, const char *what) {
-    if (x->kind == kind)
-        return PL_OK;
-    return pl_fail(PL_INVALID_ARGUMENT, "cannot %s elements of %s: it takes %s", what,
-                   pl_kind_name(x->kind), pl_kind_name(kind));
-}
-
-static pl_status lacks(const pl_party *p, const char *what) {
-    return pl_fail(PL_UNSUPPORTED, "scheme %s cannot %s", p->scheme->name, what);
-}
-
-#define OPERANDS(...) ((const pl_svec *const[PL_OPERANDS_MAX]){__VA_ARGS__})
-
-/* What all operations with a result of their own do around the scheme's part. The mesh lets go of
- * the result before its memory is freed. */
-#define WITH_RESULT(kind, n, operands, call)                                                       \
-    do {                                                                                           \
-        pl_svec result = {0};                                                                      \
-        PL_TRY(pl_step_admit(p, operands, out));                                                   \
-        pl_status status = pl_svec_init(&result, (kind), (n), p->scheme->n_components);            \
-        if (pl_is_ok(status))                                                                      \
-            status = (call);                                                                       \
-        status = pl_party_settle(p, status);                                                       \
-        if (pl_is_ok(status)) {                                                                    \
-            pl_step_note(p, &result);                                                              \
-            pl_svec_take(out, &result);                                                            \
-        }                                                                                          \
-        pl_svec_done(&result);                                                                     \
-        return status;                                                                             \
-    } while (0)
-
-pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    PL_TRY(check_factors(p, x, y));
-    /* Fresh memory costs as much as the multiplication: a live result of the right shape is written
-     * over, and a factor that is the result too. */
-    if (!pl_svec_is_like(out, x))
-        WITH_RESULT(x->kind, x->n, OPERANDS(x, y), p->scheme->mul(p, x, y, &result));
-    PL_TRY(pl_step_admit(p, OPERANDS(x, y), out));
-    pl_step_note(p, out);
-    return pl_party_settle(p, p->scheme->mul(p, x, y, out));
-}
-
-pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    if (!pl_kind_is_bool(x->kind))
-        return pl_fail(PL_INVALID_ARGUMENT,
-                       "cannot and elements of %s: it takes bits or 64-bit words",
-                       pl_kind_name(x->kind));
-    return pl_mul(p, x, y, out);
-}
-
-static pl_status check_frac_bits(unsigned frac_bits) {
-    if (frac_bits >= 1 && frac_bits <= 32)
-        return PL_OK;
-    return pl_fail(PL_INVALID_ARGUMENT, "cannot truncate by %u bits: 1 to 32 are possible",
-                   frac_bits);
-}
-
-pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
-                       pl_svec *out) {
-    PL_TRY(check_factors(p, x, y));
-    PL_TRY(check_kind(x, PL_ARITH_64, "multiply fixed-point"));
-    PL_TRY(check_frac_bits(frac_bits));
-    if (p->scheme->mul_fixed == NULL)
-        return lacks(p, "multiply fixed-point numbers");
-    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x, y),
-                p->scheme->mul_fixed(p, x, y, frac_bits, &result));
-}
-
-pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
-    PL_TRY(check_sharing(p, x));
-    PL_TRY(check_kind(x, PL_ARITH_64, "truncate"));
-    PL_TRY(check_frac_bits(frac_bits));
-    if (p->scheme->truncate == NULL)
-        return lacks(p, "truncate");
-    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x), p->scheme->truncate(p, x, frac_bits, &result));
-}
-
-pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,
-                    pl_svec *out) {
-    const size_t max = (size_t)1 << 31;
-    PL_TRY(check_sharing(p, x));
-    PL_TRY(check_sharing(p, y));
-    PL_TRY(check_kind(x, PL_ARITH_64, "multiply matrices with"));
-    PL_TRY(check_kind(y, PL_ARITH_64, "multiply matrices with"));
-    if (shape->m > max || shape->k > max || shape->n > max || x->n != shape->m * shape->k ||
-        y->n != shape->k * shape->n)
-        return pl_fail(PL_INVALID_ARGUMENT,
-                       "%zu and %zu elements are not matrices of %zu x %zu and %zu x %zu", x->n,
-                       y->n, shape->m, shape->k, shape->k, shape->n);
-    if (shape->frac_bits != 0)
-        PL_TRY(check_frac_bits(shape->frac_bits));
-    if (p->scheme->matmul == NULL)
-        return lacks(p, "multiply matrices");
-    WITH_RESULT(PL_ARITH_64, shape->m * shape->n, OPERANDS(x, y),
-                p->scheme->matmul(p, x, y, shape, &result));
-}
-
-static pl_status check_compared(const pl_party *p, const pl_svec *x, const pl_svec *y) {
-    PL_TRY(check_sharing(p, x));
-    if (y != NULL && !pl_svec_is_like(x, y))
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare %zu elements of %s with %zu of %s",
-                       x->n, pl_kind_name(x->kind), y->n, pl_kind_name(y->kind));
-    return PL_OK;
-}
-
-pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out) {
-    PL_TRY(check_compared(p, x, y));
-    if (x->kind != PL_ARITH_32)
-        PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
-    if (bits < 1 || bits > (x->kind == PL_ARITH_32 ? 32u : 64u))
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s with %u bits",
-                       pl_kind_name(x->kind), bits);
-    if (p->scheme->sign == NULL)
-        return lacks(p, "compare");
-    WITH_RESULT(PL_BIT, x->n, OPERANDS(x, y), p->scheme->sign(p, x, y, bits, &result));
-}
-
-pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    PL_TRY(check_compared(p, x, y));
-    PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
-    if (p->scheme->zero == NULL)
-        return lacks(p, "compare");
-    WITH_RESULT(PL_BIT, x->n, OPERANDS(x, y), p->scheme->zero(p, x, y, &result));
-}
-
-pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
-    PL_TRY(check_sharing(p, x));
-    PL_TRY(check_kind(x, PL_ARITH_64, "take the bits of"));
-    if (bits < 1 || bits > 64)
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot take %u bits of 64", bits);
-    if (p->scheme->words == NULL)
-        return lacks(p, "take numbers apart");
-    WITH_RESULT(PL_BOOL_64, x->n, OPERANDS(x), p->scheme->words(p, x, bits, &result));
-}
-
-pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
-    PL_TRY(check_sharing(p, x));
-    PL_TRY(check_kind(x, PL_BOOL_64, "make numbers of"));
-    if (p->scheme->number == NULL)
-        return lacks(p, "turn words into numbers");
-    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x), p->scheme->number(p, x, &result));
-}
-
-pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_svec *out) {
-    PL_TRY(check_sharing(p, bits));
-    if (bits->kind != PL_BIT || !pl_kind_is_valid(kind) || pl_kind_is_bool(kind))
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot turn elements of %s into %s: it turns bits",
-                       pl_kind_name(bits->kind), pl_kind_name(kind));
-    if (p->scheme->bit_to_arith == NULL)
-        return lacks(p, "turn bits into numbers");
-    WITH_RESULT(kind, bits->n, OPERANDS(bits), p->scheme->bit_to_arith(p, bits, kind, &result));
-}
-
-static pl_status check_row_column(const pl_party *p, const pl_svec *const *columns, size_t c) {
-    PL_TRY(check_sharing(p, columns[c]));
-    PL_TRY(check_kind(columns[c], PL_BOOL_64, "compare rows of"));
-    if (columns[c]->n == columns[0]->n)
-        return PL_OK;
-    return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows: columns differ in length");
-}
-
-static pl_status check_row(size_t row, size_t n_rows) {
-    return row < n_rows
-               ? PL_OK
-               : pl_fail(PL_INVALID_ARGUMENT, "cannot compare row %zu: there are %zu", row, n_rows);
-}
-
-static pl_status check_rows(const pl_party *p, const pl_row_pairs *pairs) {
-    const pl_svec *const *right =
-        pairs->right_columns != NULL ? pairs->right_columns : pairs->columns;
-    if (pairs->n_columns < 1 || pairs->n_columns > PL_ROW_COLUMNS_MAX ||
-        pairs->bits <= 64 * (pairs->n_columns - 1) || pairs->bits > 64 * pairs->n_columns)
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare rows of %zu columns and %u bits",
-                       pairs->n_columns, pairs->bits);
-    for (size_t c = 0; c < pairs->n_columns; c++) {
-        PL_TRY(check_row_column(p, pairs->columns, c));
-        PL_TRY(check_row_column(p, right, c));
-    }
-    size_t n_left = pairs->columns[0]->n;
-    if (pairs->left == NULL)
-        PL_TRY(check_row(pairs->left_begin + pairs->n, n_left + 1));
-    for (size_t i = 0; i < pairs->n; i++) {
-        if (pairs->left != NULL && pairs->left[i] >= n_left)
-            return check_row(pairs->left[i], n_left);
-        if (pairs->right[i] >= right[0]->n)
-            return check_row(pairs->right[i], right[0]->n);
-    }
-    return PL_OK;
-}
-
-pl_status pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out) {
-    PL_TRY(check_rows(p, pairs));
-    if (p->scheme->less_rows == NULL)
-        return lacks(p, "compare rows");
-    const pl_svec *columns[PL_OPERANDS_MAX] = {NULL};
-    for (size_t c = 0; c < pairs->n_columns; c++) {
-        columns[2 * c] = pairs->columns[c];
-        if (pairs->right_columns != NULL)
-            columns[2 * c + 1] = pairs->right_columns[c];
-    }
-    WITH_RESULT(PL_BIT, pairs->n, columns, p->scheme->less_rows(p, pairs, &result));
-}
-
-pl_status pl_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns) {
-    PL_TRY(pl_step_refuse(p, "shuffle a table"));
-    if (n_columns == 0)
-        return pl_fail(PL_INVALID_ARGUMENT, "cannot shuffle a table without columns");
-    for (size_t c = 0; c < n_columns; c++) {
-        PL_TRY(check_sharing(p, columns[c]));
-        if (columns[c]->kind == PL_BIT)
-            return pl_fail(PL_INVALID_ARGUMENT, "cannot shuffle packed bits: widen them to words");
-        if (columns[c]->n != columns[0]->n || columns[c]->n > UINT32_MAX)
-            return pl_fail(PL_INVALID_ARGUMENT,
-                           "cannot shuffle: columns differ in length, or are too long");
-    }
-    if (p->scheme->shuffle == NULL)
-        return lacks(p, "shuffle");
-    return pl_party_settle(p, p->scheme->shuffle(p, columns, n_columns));
 }

@@ -8,7 +8,13 @@
  *
  * Errors of every collective operation: INVALID_ARGUMENT is found before anything is sent, and the
  * session lives. After any other failure (PEER_LOST, TIMEOUT, PROTOCOL, LIMIT) the session is dead
- * and every later operation returns that failure. */
+ * and every later operation returns that failure.
+ *
+ * A compute party may have several lanes: threads with links and keys of their own. Operations that
+ * go element by element share long vectors among them; inputs, openings and shuffles, and vectors
+ * of fewer than 2 PL_LANE_ELEMENTS, go by lane 0, which is the calling thread over the party's own
+ * mesh. Cost in this header is that of one lane; with several, bytes are the sum over them, and
+ * rounds those of the lane that has most. */
 #ifndef PL_SHARE_PARTY_H
 #define PL_SHARE_PARTY_H
 
@@ -21,8 +27,13 @@ typedef struct pl_scheme pl_scheme; /* scheme.h */
 
 #define PL_PARTIES_MAX 64 /* recipients are a mask of ranks */
 
+#define PL_LANES_MAX 8
+#define PL_LANE_ELEMENTS ((size_t)4096) /* vectors are cut at multiples of so many */
+
 /* What the links between compute parties are like: with it operations choose between few bytes and
- * few rounds. Public, and the same at all parties, since the choice is part of the protocol. */
+ * few rounds. Public, and the same at all parties, since the choice is part of the protocol. The
+ * rate is that between two parties, whatever the number of lanes: lanes that are at work together
+ * choose by their share of it. */
 typedef struct pl_net {
     double round_trip_us, bytes_per_second;
 } pl_net;
@@ -36,13 +47,18 @@ typedef struct pl_party_params {
     size_t n_compute;      /* rep3: 3, plain: 1 */
     pl_net net;            /* {0}: PL_NET_DEFAULT */
     uint8_t seed[32];      /* fresh entropy of this party, used for nothing else */
+    pl_mesh *const *lanes; /* [n_lanes - 1] meshes of lanes 1, 2, ..., of the same rank and parties;
+                              borrowed as mesh is. Used by compute parties only */
+    size_t n_lanes;        /* the same at all compute parties; 0: 1 */
 } pl_party_params;
 
-/* pl_party_new agrees on the pairwise keys over the mesh.
- * Cost:    1 round among compute parties; 64 bytes to each.
- * Errors:  INVALID_ARGUMENT (compute set), UNSUPPORTED (scheme), those of the mesh. */
+/* pl_party_new agrees on the pairwise keys over the mesh, and on others over that of each lane.
+ * Cost:    1 round among compute parties; 64 bytes to each, a lane.
+ * Errors:  INVALID_ARGUMENT (compute set, lanes), UNSUPPORTED (scheme), LIMIT (no thread for a
+ * lane), those of the mesh. */
 PL_STATUS pl_party_new(const pl_party_params *params, pl_party **out);
-void pl_party_free(pl_party *p); /* wipes the keys; the mesh stays; an open step is dropped */
+void pl_party_free(
+    pl_party *p); /* wipes the keys, ends the lanes; meshes stay; an open step is dropped */
 
 bool pl_party_computes(const pl_party *p);
 /* A party of pl_cost_party_new: nothing is computed, and what it opens means nothing. */
@@ -54,6 +70,16 @@ const pl_scheme *pl_party_scheme(const pl_party *p);
 const char *pl_party_scheme_name(const pl_party *p);
 pl_net pl_party_net(const pl_party *p);
 uint64_t pl_party_compute_mask(const pl_party *p); /* bit r: rank r computes */
+size_t pl_party_n_components(const pl_party *p);   /* of its sharings */
+size_t pl_party_n_lanes(const pl_party *p);
+
+/* pl_party_counters: bytes over all lanes; rounds as above. */
+pl_counters pl_party_counters(const pl_party *p);
+
+/* pl_party_each_lane runs body on every lane at once and waits for all: for what goes over the
+ * links and is none of the operations (benches). A failure is that of an operation. */
+typedef pl_status (*pl_lane_body)(pl_party *lane, size_t number, void *ctx);
+PL_STATUS pl_party_each_lane(pl_party *p, pl_lane_body body, void *ctx);
 
 /* Together: operations that do not need each other's results share their rounds.
  *     PL_TRY(pl_together_begin(p));

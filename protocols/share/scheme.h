@@ -3,7 +3,7 @@
  *
  * A scheme is linear: adding vectors, and multiplying by a public element, is done component by
  * component, in linear.c. Everything else goes through this table. share/README.md says how to add
- * a scheme.
+ * a scheme. A scheme knows no lanes: each is a party to it.
  *
  * The functions are called with arguments that party.c and open.c have checked: shapes fit, outputs
  * are live vectors of the right shape that, but for mul, are none of the inputs. A failure ends the
@@ -16,7 +16,7 @@
 #define PL_SHARE_SCHEME_H
 
 #include "protocols/base/prg.h"
-#include "protocols/share/party.h"
+#include "protocols/share/lanes.h"
 
 #define PL_COMPUTE_MAX 8
 #define PL_NO_INDEX SIZE_MAX
@@ -68,6 +68,9 @@ struct pl_scheme {
      * PROTOCOL if anybody cheated since the last one: the place for security against malicious
      * parties. */
     pl_status (*check)(pl_party *p);
+
+    /* rounds so far; NULL: those of the mesh. */
+    uint64_t (*rounds)(const pl_party *p);
 };
 
 typedef struct pl_step pl_step;
@@ -79,9 +82,10 @@ struct pl_party {
     size_t compute[PL_COMPUTE_MAX], n_compute; /* index -> rank */
     size_t index;                              /* of this party in compute, or PL_NO_INDEX */
     pl_net net;
-    pl_prg *own;   /* randomness of this party alone: seeds of its inputs */
-    pl_step *step; /* the one that is open, or NULL */
-    void *state;   /* the scheme's */
+    pl_prg *own;     /* randomness of this party alone: seeds of its inputs */
+    pl_step *step;   /* the one that is open, or NULL; lane 0 owns it */
+    void *state;     /* the scheme's */
+    pl_lanes *lanes; /* NULL: there is one, or this is one of several and not the first */
 };
 
 /* ---- steps (together.c) ---- */
@@ -102,7 +106,7 @@ extern const pl_scheme pl_scheme_plain, pl_scheme_rep3;
 const pl_scheme *pl_scheme_find(const char *name);
 
 /* pl_party_settle returns status; a failure makes the mesh forget its buffers and ends the session.
- */
+ * The meshes of other lanes follow when these are not at work (lanes.h). */
 PL_STATUS pl_party_settle(pl_party *p, pl_status status);
 
 /* pl_party_require_compute: INVALID_ARGUMENT at a party that does not compute. */

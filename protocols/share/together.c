@@ -1,6 +1,7 @@
 /* Steps: operations that are noted between pl_together_begin and pl_together_end, and what may be
  * one. The scheme keeps the operations, here stand the vectors they use: a result has no value
  * before the end, an operand has to stay until then. */
+#include "protocols/share/lanes.h"
 #include "protocols/share/scheme.h"
 
 #include <stdlib.h>
@@ -12,17 +13,37 @@ struct pl_step {
     pl_svec results[PL_TOGETHER_MAX]; /* of each operation */
 };
 
+/* All lanes put off what they are given. */
+static void set_step(pl_party *p, pl_step *step) {
+    p->step = step;
+    for (size_t i = 1; i < pl_party_n_lanes(p); i++)
+        pl_lanes_other(p, i)->step = step;
+}
+
+static void drop_operations(pl_party *p) {
+    for (size_t i = 0; i < pl_party_n_lanes(p) && p->scheme->drop_step != NULL; i++)
+        p->scheme->drop_step(i == 0 ? p : pl_lanes_other(p, i));
+}
+
+static pl_status finish(pl_party *lane, size_t number, void *ctx) {
+    (void)number, (void)ctx;
+    return lane->scheme->finish_step(lane);
+}
+
 pl_status pl_together_begin(pl_party *p) {
     PL_TRY(pl_party_require_compute(p));
     PL_TRY(pl_step_refuse(p, "begin a step"));
-    return pl_alloc(1, sizeof *p->step, &p->step);
+    pl_step *step;
+    PL_TRY(pl_alloc(1, sizeof *step, &step));
+    set_step(p, step);
+    return PL_OK;
 }
 
 static pl_status take_step(pl_party *p, pl_step **out) {
     if (p->step == NULL)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot end a step: none was begun");
     *out = p->step;
-    p->step = NULL;
+    set_step(p, NULL);
     return PL_OK;
 }
 
@@ -36,22 +57,20 @@ pl_status pl_together_end(pl_party *p, pl_status status) {
     bool is_broken = step->is_broken;
     free(step);
     if (is_broken) {
-        if (p->scheme->drop_step != NULL)
-            p->scheme->drop_step(p);
+        drop_operations(p);
         return pl_fail(PL_INVALID_ARGUMENT,
                        "cannot end the step: something in it was refused, and nothing of it was "
                        "run; give pl_together_end the status of that");
     }
-    return p->scheme->finish_step == NULL ? PL_OK : pl_party_settle(p, p->scheme->finish_step(p));
+    return p->scheme->finish_step == NULL ? PL_OK : pl_party_each_lane(p, finish, NULL);
 }
 
 void pl_step_drop(pl_party *p) {
     if (p->step == NULL)
         return;
     free(p->step);
-    p->step = NULL;
-    if (p->scheme->drop_step != NULL)
-        p->scheme->drop_step(p);
+    set_step(p, NULL);
+    drop_operations(p);
 }
 
 pl_status pl_step_refuse(const pl_party *p, const char *what) {

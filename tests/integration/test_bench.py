@@ -64,6 +64,29 @@ def transcripts(bench):
     expect(seen == stored, f"another transcript than the stored one: {[name for name in seen if seen[name] != stored.get(name)]}")
 
 
+def lanes(bench):
+    """Vectors long enough to be shared among lanes, and matrices: as predicted, and the same over every transport. The limit goes over all of
+    them, and a net has the rate of one line however many lanes there are."""
+    seen = {}
+    for transport in ("memory", "tcp", "tls"):
+        rows = bench.json("suite", "--n", "8500", "--runs", "1", "--seed", "7", "--lanes", "2", "--transport", transport)
+        rows += bench.json("run", "matmul", "--n", "150", "--runs", "1", "--seed", "7", "--lanes", "2", "--transport", transport)
+        for row in rows:
+            expect(row["lanes"] == 2 and row["limit_ratio"] > 0, f"{row}")
+            name = f"{row['op']} {row['bits']}"
+            expect(seen.setdefault(name, row["transcript"]) == row["transcript"], f"{name}: another transcript over {transport}")
+            if "rounds_predicted" in row:
+                expect(row["rounds"] == row["rounds_predicted"], f"{row}")
+                expect(row["bytes_sent_per_party"] == row["bytes_predicted_per_party"], f"{row}")
+    expect(len(seen) > len(NAMES), f"{list(seen)}")
+    one, = bench.json("run", "mul", "--n", "8500", "--runs", "1", "--seed", "7")
+    expect(one["transcript"] != seen["mul 64"], "two lanes send what one does: are they there?")
+    paced, = bench.json("run", "mul", "--n", "100000", "--runs", "1", "--net", "1ms,80mbit", "--lanes", "3")
+    expect(paced["seconds_min"] >= 0.08 * 0.9, f"800 kB at 80 Mbit/s took {paced['seconds_min']} s over three lanes")
+    csv = bench.run("run", "lt", "--n", "20000", "--runs", "1", "--lanes", "8", "--format", "csv").stdout.splitlines()
+    expect(csv[1].split(",")[6] == "8", f"{csv}")
+
+
 def longer_vectors(bench):
     """Several blocks in flight, and what is left over."""
     for row in bench.json("suite", "--n", "1200", "--runs", "1", "--transport", "memory"):
@@ -86,7 +109,7 @@ def misuse(bench):
     for words, said in ((["run"], "needs an operation"), (["run", "nonsense"], "no operation 'nonsense'"), (["dance"], "no command 'dance'"),
                         (["run", "mul", "--n", "0"], "from 1 to"), (["run", "mul", "--n"], "needs a value"),
                         (["run", "mul", "--net", "far"], "40ms,100mbit"), (["run", "lt", "--format", "xml"], "table, json, csv"),
-                        (["run", "eq", "--bits", "32"], "64 bits only"), (["run", "mul", "--lanes", "2"], "takes 1"),
+                        (["run", "eq", "--bits", "32"], "64 bits only"), (["run", "mul", "--lanes", "9"], "--lanes takes a number from 1 to 8"),
                         (["run", "matmul", "--n", "100000"], "up to"), (["run", "mul", "--speed", "9"], "no option --speed")):
         done = bench.run(*words)
         expect(done.returncode != 0 and said in done.stderr and not done.stderr.startswith("usage"), f"{words}: {done}")
@@ -101,6 +124,7 @@ def main():
     fields_and_predictions(bench, names)
     transcripts(bench)
     longer_vectors(bench)
+    lanes(bench)
     other_settings(bench)
     table = bench.run("run", "mul", "--n", "1000", "--runs", "1").stdout
     expect("million/s" in table and " yes " in table, table)

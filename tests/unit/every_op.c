@@ -1,5 +1,8 @@
 #include "tests/unit/every_op.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define OP(name)                                                                                   \
     static pl_status run_##name(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out)
 
@@ -14,7 +17,12 @@ OP(truncate) {
     return pl_truncate(p, x, 3, out);
 }
 OP(matmul) {
-    return pl_matmul(p, x, y, &(pl_matmul_shape){7, 10, 7, 4}, out);
+    pl_svec factor = {0};
+    pl_status status = pl_slice(y, 0, 70, &factor);
+    if (pl_is_ok(status))
+        status = pl_matmul(p, x, &factor, &(pl_matmul_shape){x->n / 10, 10, 7, 4}, out);
+    pl_svec_done(&factor);
+    return status;
 }
 OP(less) {
     return pl_less_than(p, x, y, 63, out);
@@ -69,9 +77,15 @@ OP(shuffle) {
     return pl_shuffle(p, (pl_svec *const[]){out}, 1);
 }
 OP(less_rows) {
-    static const uint32_t left[] = {0, 1, 2}, right[] = {3, 3, 4};
     pl_svec a = {0}, b = {0};
+    uint32_t *left = NULL, *right = NULL;
     pl_status status;
+    PL_CHECK(status, pl_alloc(x->n, sizeof *left, &left));
+    PL_CHECK(status, pl_alloc(x->n, sizeof *right, &right));
+    for (size_t i = 0; i < x->n; i++) {
+        left[i] = (uint32_t)i;
+        right[i] = (uint32_t)((i * 7 + 3) % x->n);
+    }
     PL_CHECK(status, pl_words(p, x, 64, &a));
     PL_CHECK(status, pl_words(p, y, 10, &b));
     const pl_row_pairs pairs = {.columns = (const pl_svec *const[]){&a, &b},
@@ -79,9 +93,11 @@ OP(less_rows) {
                                 .bits = 74,
                                 .left = left,
                                 .right = right,
-                                .n = 3};
+                                .n = x->n};
     status = pl_less_rows(p, &pairs, out);
 out:
+    free(left);
+    free(right);
     pl_svec_done(&a);
     pl_svec_done(&b);
     return status;
@@ -170,13 +186,30 @@ const every_op every_ops[] = {
 };
 const size_t n_every_ops = sizeof every_ops / sizeof every_ops[0];
 
-pl_status every_op_inputs(pl_party *p, pl_svec *x, pl_svec *y) {
-    uint64_t values[2][EVERY_OP_N];
-    size_t rank = pl_party_rank(p);
-    for (size_t i = 0; i < EVERY_OP_N; i++) {
-        values[0][i] = (i * 7919 + 13) % 16384;
-        values[1][i] = i % 5 == 0 ? values[0][i] : (i * 104729 + 5) % 16384 + 1;
+const every_op *every_op_find(const char *name) {
+    for (size_t i = 0; i < n_every_ops; i++) {
+        if (strcmp(every_ops[i].name, name) == 0)
+            return &every_ops[i];
     }
-    PL_TRY(pl_input(p, 0, PL_ARITH_64, EVERY_OP_N, rank == 0 ? values[0] : NULL, x));
-    return pl_input(p, 1, PL_ARITH_64, EVERY_OP_N, rank == 1 ? values[1] : NULL, y);
+    return NULL;
+}
+
+pl_status every_op_inputs_of(pl_party *p, size_t n, pl_svec *x, pl_svec *y) {
+    size_t rank = pl_party_rank(p);
+    uint64_t *values;
+    PL_TRY(pl_alloc(2 * n, sizeof *values, &values));
+    uint64_t *first = values, *second = values + n;
+    for (size_t i = 0; i < n; i++) {
+        first[i] = (i * 7919 + 13) % 16384;
+        second[i] = i % 5 == 0 ? first[i] : (i * 104729 + 5) % 16384 + 1;
+    }
+    pl_status status = pl_input(p, 0, PL_ARITH_64, n, rank == 0 ? first : NULL, x);
+    if (pl_is_ok(status))
+        status = pl_input(p, 1, PL_ARITH_64, n, rank == 1 ? second : NULL, y);
+    free(values);
+    return status;
+}
+
+pl_status every_op_inputs(pl_party *p, pl_svec *x, pl_svec *y) {
+    return every_op_inputs_of(p, EVERY_OP_N, x, y);
 }

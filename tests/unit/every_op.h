@@ -15,7 +15,11 @@ typedef struct every_op {
 extern const every_op every_ops[];
 extern const size_t n_every_ops;
 
-/* x and y: positive numbers below 2^14; of rank 0 and 1. */
+const every_op *every_op_find(const char *name);
+
+/* x and y: positive numbers below 2^14; of rank 0 and 1. EVERY_OP_N of them, or n: operations take
+ * any number, but matmul, which takes tens from 70 on. */
 PL_STATUS every_op_inputs(pl_party *p, pl_svec *x, pl_svec *y);
+PL_STATUS every_op_inputs_of(pl_party *p, size_t n, pl_svec *x, pl_svec *y);
 
 #endif

@@ -68,8 +68,11 @@ void fixture_values(pl_kind kind, uint64_t stream, void *out, size_t n) {
     pl_prg_free(prg);
 }
 
-pl_status fixture_party(const fixture_set *set, size_t rank, pl_mesh *mesh, pl_party **out) {
-    pl_party_params params = {.mesh = mesh,
+pl_status fixture_party_of(const fixture_set *set, size_t rank, pl_mesh *const *meshes,
+                           size_t n_lanes, pl_party **out) {
+    pl_party_params params = {.mesh = meshes[0],
+                              .lanes = meshes + 1,
+                              .n_lanes = n_lanes,
                               .scheme = set->scheme,
                               .compute = set->compute,
                               .n_compute = set->n_compute,
@@ -79,23 +82,45 @@ pl_status fixture_party(const fixture_set *set, size_t rank, pl_mesh *mesh, pl_p
     return pl_party_new(&params, out);
 }
 
+pl_status fixture_party(const fixture_set *set, size_t rank, pl_mesh *mesh, pl_party **out) {
+    return fixture_party_of(set, rank, &mesh, 1, out);
+}
+
+#define RANKS_MAX 8
+
 typedef struct run {
     const fixture_set *set;
     fixture_program program;
     void *ctx;
+    size_t n_lanes;
+    pl_mesh *lanes[PL_LANES_MAX][RANKS_MAX]; /* but for the first */
 } run;
 
 static pl_status run_one(size_t rank, pl_mesh *mesh, void *ctx) {
     const run *r = ctx;
-    pl_party *p;
-    PL_TRY(fixture_party(r->set, rank, mesh, &p));
-    pl_status status = r->program(p, r->ctx);
+    pl_mesh *meshes[PL_LANES_MAX] = {mesh};
+    pl_party *p = NULL;
+    for (size_t lane = 1; lane < r->n_lanes; lane++)
+        meshes[lane] = r->lanes[lane][rank];
+    pl_status status = fixture_party_of(r->set, rank, meshes, r->n_lanes, &p);
+    if (pl_is_ok(status))
+        status = r->program(p, r->ctx);
     pl_party_free(p);
+    for (size_t lane = 1; lane < r->n_lanes; lane++)
+        pl_mesh_free(meshes[lane]);
     return status;
 }
 
-pl_status fixture_run(const fixture_set *set, fixture_program program, void *ctx) {
+pl_status fixture_run_lanes(const fixture_set *set, size_t n_lanes, fixture_program program,
+                            void *ctx) {
+    run r = {.set = set, .program = program, .ctx = ctx, .n_lanes = n_lanes};
     fixture_seed();
-    run r = {set, program, ctx};
+    assert_true(n_lanes <= PL_LANES_MAX && set->n_parties <= RANKS_MAX);
+    for (size_t lane = 1; lane < n_lanes; lane++)
+        fixture_ok(pl_memory_meshes(set->n_parties, FIXTURE_TIMEOUT_MS, r.lanes[lane]));
     return pl_parties_run(set->n_parties, FIXTURE_TIMEOUT_MS, run_one, &r);
+}
+
+pl_status fixture_run(const fixture_set *set, fixture_program program, void *ctx) {
+    return fixture_run_lanes(set, 1, program, ctx);
 }

@@ -35,11 +35,15 @@ typedef struct fixture_set {
     pl_net net; /* {0}: the default */
 } fixture_set;
 
-/* A pl_party over the mesh, seeded by rank. */
+/* A pl_party over the mesh, seeded by rank; or one with several lanes, over as many meshes. */
 PL_STATUS fixture_party(const fixture_set *set, size_t rank, pl_mesh *mesh, pl_party **out);
+PL_STATUS fixture_party_of(const fixture_set *set, size_t rank, pl_mesh *const *meshes,
+                           size_t n_lanes, pl_party **out);
 
-/* Runs program at every party of the set over an in-memory mesh. */
+/* Runs program at every party of the set over an in-memory mesh, or over one for each lane. */
 typedef pl_status (*fixture_program)(pl_party *p, void *ctx);
 PL_STATUS fixture_run(const fixture_set *set, fixture_program program, void *ctx);
+PL_STATUS fixture_run_lanes(const fixture_set *set, size_t n_lanes, fixture_program program,
+                            void *ctx);
 
 #endif

@@ -278,7 +278,7 @@ static pl_status count_abreast(const abreast *a, const pl_net *net, pl_cost *out
     vectors v[SIDES_MAX] = {{{0}, {0}, {0}}};
     pl_party *p;
     pl_status status;
-    PL_TRY(pl_cost_party_new(net, &p));
+    PL_TRY(pl_cost_party_new(net, 1, &p));
     for (size_t i = 0; i < a->n; i++) {
         PL_CHECK(status, pl_constant(p, input_kind(&a->m[i]), a->m[i].n, zeros, &v[i].x));
         PL_CHECK(status, pl_constant(p, PL_ARITH_64, 1, zeros, &v[i].one));
@@ -418,7 +418,7 @@ static pl_status count(const every_op *op, const pl_net *net, pl_cost *out) {
     pl_party *p;
     pl_svec x = {0}, y = {0}, result = {0};
     pl_status status;
-    PL_TRY(pl_cost_party_new(net, &p));
+    PL_TRY(pl_cost_party_new(net, 1, &p));
     PL_CHECK(status, pl_constant(p, PL_ARITH_64, EVERY_OP_N, none, &x));
     PL_CHECK(status, pl_constant(p, PL_ARITH_64, EVERY_OP_N, none, &y));
     PL_CHECK(status, op->run(p, &x, &y, &result));
@@ -506,7 +506,7 @@ static pl_status count_sort(const sorted *s, const pl_net *net, pl_cost *out) {
     pl_party *p;
     pl_svec x = {0}, y = {0};
     pl_status status;
-    PL_TRY(pl_cost_party_new(net, &p));
+    PL_TRY(pl_cost_party_new(net, 1, &p));
     PL_CHECK(status, pl_constant(p, PL_ARITH_64, s->n, none, &x));
     PL_CHECK(status, pl_constant(p, PL_ARITH_64, s->n, none, &y));
     PL_CHECK(status, run_sort(p, s, &x, &y));
@@ -570,10 +570,10 @@ static void forms_fit_the_net(void **state) {
     const pl_net wan = {40000, 1.25e7};
     pl_cost far = pl_cost_sign(100000, 64, &wan);
     assert_true(far.rounds <= 10);
-    assert_non_null(strstr(pl_cost_form(100000, 64, &wan).text, "40 ms"));
+    assert_non_null(strstr(pl_cost_form(100000, 64, &wan, 1).text, "40 ms"));
     pl_cost close = pl_cost_sign(1000000, 64, &nets[0]);
     assert_true(pl_cost_bytes_max(close) <= 11000000);
-    assert_non_null(strstr(pl_cost_form(1000000, 64, &nets[0]).text, "ripple"));
+    assert_non_null(strstr(pl_cost_form(1000000, 64, &nets[0], 1).text, "ripple"));
 }
 
 int main(void) {

@@ -31,7 +31,8 @@ pl_status __wrap_pl_secret_alloc(size_t len, void *out_ptr) {
 
 typedef struct failure {
     const fixture_set *set;
-    size_t rank;
+    size_t n_lanes, rank;
+    pl_mesh *second[4]; /* of two lanes */
     long at;
     bool happened; /* written by the thread of rank */
 } failure;
@@ -103,27 +104,41 @@ static pl_status work(pl_party *p, pl_svec *x, pl_svec *y) {
     return pl_open(p, x, PL_ARITH_64, 5, 0x9, "a test", out);
 }
 
+/* Something that lanes share; failures come in lane 0 only, whose thread counts. */
+static pl_status work_of_lanes(pl_party *p, pl_svec *x, pl_svec *y) {
+    static const uint64_t none[2 * PL_LANE_ELEMENTS];
+    if (!pl_party_computes(p))
+        return PL_OK;
+    PL_TRY(pl_constant(p, PL_ARITH_64, 2 * PL_LANE_ELEMENTS, none, x));
+    PL_TRY(pl_mul(p, x, x, y));
+    return pl_less_than(p, x, y, 20, x);
+}
+
 static pl_status body(size_t rank, pl_mesh *mesh, void *ctx) {
     failure *f = ctx;
     if (rank == f->rank)
         countdown = f->at;
+    pl_mesh *const meshes[2] = {mesh, f->second[rank]};
     pl_party *p = NULL;
     pl_svec x = {0}, y = {0};
-    pl_status status = fixture_party(f->set, rank, mesh, &p);
+    pl_status status = fixture_party_of(f->set, rank, meshes, f->n_lanes, &p);
     if (pl_is_ok(status))
-        status = work(p, &x, &y);
+        status = f->n_lanes == 1 ? work(p, &x, &y) : work_of_lanes(p, &x, &y);
     if (rank == f->rank)
         f->happened = countdown < 0;
     countdown = -1;
     pl_svec_done(&x);
     pl_svec_done(&y);
     pl_party_free(p);
+    pl_mesh_free(meshes[1]);
     return status;
 }
 
-static size_t fail_each(const fixture_set *set, size_t rank) {
-    failure f = {.set = set, .rank = rank, .happened = true};
+static size_t fail_each(const fixture_set *set, size_t n_lanes, size_t rank) {
+    failure f = {.set = set, .n_lanes = n_lanes, .rank = rank, .happened = true};
     for (; f.happened; f.at++) {
+        if (n_lanes == 2)
+            fixture_ok(pl_memory_meshes(set->n_parties, FIXTURE_TIMEOUT_MS, f.second));
         pl_status status = pl_parties_run(set->n_parties, FIXTURE_TIMEOUT_MS, body, &f);
         if (f.happened)
             fixture_fails(status, PL_LIMIT, "says the test");
@@ -139,11 +154,14 @@ static void every_allocation_fails_once(void **state) {
                       plain = {"plain", 4, {1}, 1, {0, 0}};
     fixture_seed();
     for (size_t rank = 0; rank < 4; rank++) {
-        size_t n = fail_each(&rep3, rank);
+        size_t n = fail_each(&rep3, 1, rank);
         printf("rank %zu: %zu allocations\n", rank, n);
         assert_true(n >= (rank == 3 ? 10 : 100));
     }
-    assert_true(fail_each(&plain, 1) >= 20);
+    assert_true(fail_each(&plain, 1, 1) >= 20);
+    size_t n_lanes = fail_each(&rep3, 2, 1);
+    printf("two lanes: %zu allocations\n", n_lanes);
+    assert_true(n_lanes >= 40);
 }
 
 /* Making the meshes themselves. */

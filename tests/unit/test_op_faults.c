@@ -4,7 +4,8 @@
  * end, and so is seen at the opening at the latest: rep3 is secure against curious parties, and a
  * liar that is careful is not seen. Nobody crashes, reads what is not there (sanitizers) or keeps
  * memory (the leak checker). Wrong if a fault came after the operation: each is placed by bytes
- * counted before, and it is asserted that it happened. */
+ * counted before, and it is asserted that it happened. Parties with two lanes misbehave in the
+ * second only. */
 #include "tests/unit/every_op.h"
 #include "tests/unit/party_fixture.h"
 
@@ -12,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -26,12 +28,14 @@ typedef struct end {
     void *ctx;
     size_t rank;
     const every_op *op;
+    size_t n; /* elements */
     fault kind;
     unsigned timeout_ms;
     bool active;       /* the operation has begun */
     size_t n_sent, at; /* bytes since then; the fault comes with this one */
     bool happened;
-    pl_mesh *mesh;
+    pl_mesh *meshes[2]; /* the last one is the one that faults come in */
+    size_t n_lanes;
     pthread_t thread;
     pl_status status;
 } end;
@@ -111,13 +115,15 @@ static void bad_free(void *ctx) {
 
 static pl_status program(end *e, pl_party *p) {
     pl_svec x = {0}, y = {0}, out = {0};
-    static uint64_t values[4][4 * EVERY_OP_N];
+    uint64_t *values = NULL;
     pl_status status;
-    PL_CHECK(status, every_op_inputs(p, &x, &y));
+    PL_CHECK(status, every_op_inputs_of(p, e->n, &x, &y));
     e->active = e->rank == LIAR;
     PL_CHECK(status, e->op->run(p, &x, &y, &out));
-    PL_CHECK(status, pl_open(p, &out, out.kind, out.n, 5, "a test", values[e->rank]));
+    PL_CHECK(status, pl_alloc(pl_svec_bytes(&out), 1, &values));
+    PL_CHECK(status, pl_open(p, &out, out.kind, out.n, 5, "a test", values));
 out:
+    free(values);
     pl_svec_done(&x);
     pl_svec_done(&y);
     pl_svec_done(&out);
@@ -129,28 +135,42 @@ static const fixture_set set = {"rep3", 3, {0, 1, 2}, 3, {0, 0}};
 static void *sit(void *arg) {
     end *e = arg;
     pl_party *p = NULL;
-    e->status = fixture_party(&set, e->rank, e->mesh, &p);
+    e->status = fixture_party_of(&set, e->rank, e->meshes, e->n_lanes, &p);
     if (pl_is_ok(e->status))
         e->status = program(e, p);
     pl_party_free(p);
-    pl_mesh_free(e->mesh);
+    for (size_t lane = 0; lane < e->n_lanes; lane++)
+        pl_mesh_free(e->meshes[lane]);
     return NULL;
 }
 
-static void run(end ends[3], const every_op *op, fault kind, size_t at, unsigned timeout_ms) {
+/* What is done, and by how many lanes. */
+typedef struct work {
+    const every_op *op;
+    size_t n, n_lanes;
+} work;
+
+static void run(end ends[3], work w, fault kind, size_t at, unsigned timeout_ms) {
     static const pl_transport bad = {bad_send, bad_recv, bad_is_flushed, bad_wait, bad_free};
     pl_transport inner;
     void *ctx[3];
+    pl_mesh *first[3];
     fixture_ok(pl_memory_transports(3, timeout_ms, &inner, ctx));
+    if (w.n_lanes == 2)
+        fixture_ok(pl_memory_meshes(3, timeout_ms, first));
     for (size_t i = 0; i < 3; i++) {
         ends[i] = (end){.inner = inner,
                         .ctx = ctx[i],
                         .rank = i,
-                        .op = op,
+                        .op = w.op,
+                        .n = w.n,
+                        .n_lanes = w.n_lanes,
                         .kind = i == LIAR ? kind : NONE,
                         .timeout_ms = timeout_ms,
                         .at = at};
-        fixture_ok(pl_mesh_new(i, 3, &bad, &ends[i], &ends[i].mesh));
+        if (w.n_lanes == 2)
+            ends[i].meshes[0] = first[i];
+        fixture_ok(pl_mesh_new(i, 3, &bad, &ends[i], &ends[i].meshes[w.n_lanes - 1]));
     }
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&ends[i].thread, NULL, sit, &ends[i]), 0);
@@ -181,40 +201,56 @@ static void check_ends(end ends[3], const every_op *op, fault kind) {
 }
 
 /* Where nobody got as far as the fault in time, once more with more time. */
-static void run_fault(end ends[3], const every_op *op, fault kind, size_t at) {
+static void run_fault(end ends[3], work w, fault kind, size_t at) {
     for (unsigned timeout_ms = TIMEOUT_MS; timeout_ms < 5000; timeout_ms *= 3) {
-        run(ends, op, kind, at, timeout_ms);
+        run(ends, w, kind, at, timeout_ms);
         if (ends[LIAR].happened)
             return;
         for (size_t r = 0; r < 3; r++)
             pl_status_done(&ends[r].status);
     }
-    fail_msg("%s, peer: %s: nobody came as far", op->name, names[kind]);
+    fail_msg("%s, peer: %s: nobody came as far", w.op->name, names[kind]);
+}
+
+/* Every fault at the beginning, in the middle and at the end. */
+static void run_faults(work w) {
+    end ends[3];
+    run(ends, w, NONE, 0, FIXTURE_TIMEOUT_MS);
+    for (size_t r = 0; r < 3; r++)
+        fixture_ok(ends[r].status);
+    size_t n_sent = ends[LIAR].n_sent;
+    assert_true(n_sent != 0);
+    for (fault kind = STOPS; kind < FAULT_COUNT; kind++) {
+        for (size_t part = 0; part < 3; part++) {
+            run_fault(ends, w, kind, part == 2 ? n_sent - 1 : n_sent * part * 2 / 5);
+            check_ends(ends, w.op, kind);
+            n_faults++;
+        }
+    }
 }
 
 static void every_operation(void **state) {
     (void)state;
-    end ends[3];
     fixture_seed();
-    for (size_t i = 0; i < n_every_ops; i++) {
-        run(ends, &every_ops[i], NONE, 0, FIXTURE_TIMEOUT_MS);
-        for (size_t r = 0; r < 3; r++)
-            fixture_ok(ends[r].status);
-        size_t n_sent = ends[LIAR].n_sent;
-        for (fault kind = STOPS; kind < FAULT_COUNT; kind++) {
-            for (size_t part = 0; part < 3; part++) {
-                run_fault(ends, &every_ops[i], kind,
-                          part == 2 ? n_sent - 1 : n_sent * part * 2 / 5);
-                check_ends(ends, &every_ops[i], kind);
-                n_faults++;
-            }
-        }
-    }
+    for (size_t i = 0; i < n_every_ops; i++)
+        run_faults((work){&every_ops[i], EVERY_OP_N, 1});
     printf("%zu faults in %zu operations; %zu parties ended with a result\n", n_faults, n_every_ops,
            n_results);
 }
 
+static void in_one_lane(void **state) {
+    (void)state;
+    static const char *const shared[] = {"mul",   "mul_fixed", "truncate", "matmul",   "less",
+                                         "equal", "words",     "to_128",   "less_rows"};
+    fixture_seed();
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++)
+        run_faults((work){every_op_find(shared[i]), 4 * PL_LANE_ELEMENTS + 6, 2});
+    printf("with those in one lane: %zu faults; %zu parties ended with a result\n", n_faults,
+           n_results);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation),
+                                       cmocka_unit_test(in_one_lane)};
     return cmocka_run_group_tests_name("op_faults", tests, NULL, NULL);
 }
