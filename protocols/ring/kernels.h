@@ -35,7 +35,11 @@ typedef struct pl_kernels {
     void (*unslice)(const uint64_t *planes, size_t stride, unsigned n_planes, size_t n_words,
                     uint64_t *elements);
 
+    /* z = a ^ b, a + b, a - b; z += a - b. */
     void (*xor2)(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n);
+    void (*add2)(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n);
+    void (*sub2)(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n);
+    void (*add_difference)(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n);
 
     /* With packed bits, 64 n_words elements: bit - a; -a where the bit is 1, else a; 1 - a where
      * the bit is 1, else a. */

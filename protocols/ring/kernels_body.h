@@ -52,6 +52,24 @@ static void xor2(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n) {
         z[i] = a[i] ^ b[i];
 }
 
+static void add2(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n) {
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        z[i] = a[i] + b[i];
+}
+
+static void sub2(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n) {
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        z[i] = a[i] - b[i];
+}
+
+static void add_difference(uint64_t *z, const uint64_t *a, const uint64_t *b, size_t n) {
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        z[i] += a[i] - b[i];
+}
+
 /* ---- bits and elements ---- */
 
 static void bits_minus(uint64_t *z, const uint64_t *bits, const uint64_t *a, size_t n_words) {
@@ -382,6 +400,9 @@ const pl_kernels KERNELS = {
     .slice = slice,
     .unslice = unslice,
     .xor2 = xor2,
+    .add2 = add2,
+    .sub2 = sub2,
+    .add_difference = add_difference,
     .bits_minus = bits_minus,
     .bits_negate = bits_negate,
     .bits_invert = bits_invert,

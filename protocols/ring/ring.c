@@ -44,12 +44,22 @@ const char *pl_kind_name(pl_kind kind) {
 
 void pl_ring_add(pl_kind kind, void *out, const void *a, const void *b, size_t n) {
     n = pl_kind_units(kind, n);
-    PL_LOOPS(x[i] + y[i], x[i] ^ y[i]);
+    if (kind == PL_ARITH_64)
+        pl_kernels_here()->add2(out, a, b, n);
+    else if (pl_kind_is_bool(kind))
+        pl_kernels_here()->xor2(out, a, b, n);
+    else
+        PL_LOOPS(x[i] + y[i], x[i] ^ y[i]);
 }
 
 void pl_ring_sub(pl_kind kind, void *out, const void *a, const void *b, size_t n) {
     n = pl_kind_units(kind, n);
-    PL_LOOPS(x[i] - y[i], x[i] ^ y[i]);
+    if (kind == PL_ARITH_64)
+        pl_kernels_here()->sub2(out, a, b, n);
+    else if (pl_kind_is_bool(kind))
+        pl_kernels_here()->xor2(out, a, b, n);
+    else
+        PL_LOOPS(x[i] - y[i], x[i] ^ y[i]);
 }
 
 void pl_ring_mul(pl_kind kind, void *out, const void *a, const void *b, size_t n) {

@@ -107,10 +107,8 @@ pl_cost pl_cost_words(size_t n, unsigned bits, const pl_net *net) {
 }
 
 pl_cost pl_cost_zero(size_t n, const pl_net *net) {
-    pl_carry_plan plan;
-    pl_carry_plan_and_tree(&plan, 64);
     pl_flow flow = pl_flow_zero(pl_bit_words(n), net);
-    return dealt(&flow, &plan, 64);
+    return blocks(&flow, 1 + 6, 8 * UINT64_C(63), (uint64_t[3]){8 * UINT64_C(64)});
 }
 
 pl_cost pl_cost_less_rows(size_t n, unsigned bits, const pl_net *net) {

@@ -46,6 +46,9 @@ static void run_kernels(const pl_kernels *k) {
     k->slice(a[0], WORDS, planes, WORDS, 64);
     k->unslice(planes, WORDS, 64, WORDS, z);
     k->xor2(z, a[0], a[1], N);
+    k->add2(z, a[0], a[1], N);
+    k->sub2(z, a[0], a[1], N);
+    k->add_difference(z, a[0], a[1], N);
     k->bits_minus(z, a[0], a[1], WORDS);
     k->bits_negate(z, a[0], a[1], WORDS);
     k->bits_invert(z, a[0], a[1], WORDS);

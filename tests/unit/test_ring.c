@@ -213,6 +213,13 @@ static void kernels_of_bits(void **state) {
         k->xor2(got, bits, m[0], WORDS);
         for (size_t j = 0; j < WORDS; j++)
             assert_true(got[j] == (bits[j] ^ m[0][j]));
+        k->add2(got, bits, m[0], WORDS);
+        for (size_t j = 0; j < WORDS; j++)
+            assert_true(got[j] == bits[j] + m[0][j]);
+        k->sub2(got, got, m[1], WORDS);
+        k->add_difference(got, m[1], m[0], WORDS);
+        for (size_t j = 0; j < WORDS; j++)
+            assert_true(got[j] == bits[j]);
     }
 }
 

@@ -241,11 +241,9 @@ static void load(const pl_source *s, size_t role, size_t word, size_t n_words, u
             for (size_t i = 0; i < n; i++)
                 to[i] += x32[64 * word + i] - (y32 == NULL ? 0 : y32[64 * word + i]);
         } else if (y == NULL) {
-            for (size_t i = 0; i < n; i++)
-                to[i] += x[64 * word + i];
+            pl_kernels_here()->add2(to, to, x + 64 * word, n);
         } else {
-            for (size_t i = 0; i < n; i++)
-                to[i] += x[64 * word + i] - y[64 * word + i];
+            pl_kernels_here()->add_difference(to, x + 64 * word, y + 64 * word, n);
         }
     }
 }

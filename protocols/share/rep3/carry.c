@@ -106,19 +106,6 @@ void pl_carry_plan_make(pl_carry_plan *plan, unsigned n_bits, unsigned width, bo
         join_last(plan, n_groups);
 }
 
-void pl_carry_plan_and_tree(pl_carry_plan *plan, unsigned n_bits) {
-    begin(plan, n_bits, 0);
-    plan->n_carries = 0;
-    plan->n_passes = n_bits;
-    for (unsigned b = 0; b < n_bits; b++)
-        start(plan, b, b);
-    for (unsigned half = n_bits / 2; half > 0; half /= 2) {
-        for (unsigned b = 0; b < half; b++)
-            put(plan, PL_CARRY_JOIN_PASS, 0, b, b + half);
-        next_round(plan);
-    }
-}
-
 /* ---- blocks ---- */
 
 size_t pl_third_begin(size_t words, size_t t) {

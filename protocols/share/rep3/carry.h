@@ -43,9 +43,6 @@ typedef struct pl_carry_plan {
 /* pl_carry_plan_make: the carry out of n_bits bits; all: out of every one of them (at most 64). */
 void pl_carry_plan_make(pl_carry_plan *plan, unsigned n_bits, unsigned width, bool all);
 
-/* pl_carry_plan_and_tree: n_bits is a power of two; pass[0] becomes the AND of all. */
-void pl_carry_plan_and_tree(pl_carry_plan *plan, unsigned n_bits);
-
 /* Where third t of a block of `words` words begins (t = 3: where it ends). */
 size_t pl_third_begin(size_t words, size_t t);
 /* The most words that a third has, of a block of up to `words` words. */

@@ -1,6 +1,5 @@
 /* Operations that are an addition and little else: the sign of a difference, all bits of a number,
- * the order of rows; and whether a number is zero, which needs no addition: x_d + x_{d+1} =
- * -x_{d+2} is compared bit by bit. */
+ * the order of rows. */
 #include "protocols/base/secret.h"
 #include "protocols/share/rep3/rep3.h"
 
@@ -133,26 +132,6 @@ pl_status pl_rep3_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *o
     c->take = take_words;
     pl_carry_plan_make(&c->plan, bits - 1, pl_carry_choose(bits - 1, true, n_words, &p->net), true);
     pl_flow flow = pl_flow_carry(n_words, bits - 1, &p->net);
-    return pl_flow_submit(p, &flow, &dealt, c);
-}
-
-/* ---- zero ---- */
-
-/* Plane b of (x_d + x_{d+1}) XOR NOT (-x_{d+2}) is 1 where the two sides agree; the tree ANDs them
- * all. -v - 1 is NOT v, so NOT (-v) = v - 1. */
-static void take_zero(const compare *c, const pl_adder *a, size_t at) {
-    for (size_t i = 0; i < 2; i++)
-        memcpy((uint64_t *)c->out.component[i] + at, a->pass[i], 8 * a->words);
-}
-
-pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    compare *c;
-    PL_TRY(compare_new(x, y, out, &c));
-    c->n_planes = 64;
-    c->take = take_zero;
-    c->source.add[1] = UINT64_MAX;
-    pl_carry_plan_and_tree(&c->plan, 64);
-    pl_flow flow = pl_flow_zero(pl_bit_words(x->n), &p->net);
     return pl_flow_submit(p, &flow, &dealt, c);
 }
 
