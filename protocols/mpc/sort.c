@@ -261,7 +261,7 @@ static pl_status rank_in_gaps(sorter *s, const pl_sort_stage *stage) {
     cursor at = {.gap = s->counts ? SIZE_MAX : 0};
     memset(s->rank, 0, s->n * sizeof *s->rank);
     for (size_t planned = stage->n_pairs;;) {
-        size_t n_max = planned == 0 || planned > PL_SORT_PAIRS_MAX ? PL_SORT_PAIRS_MAX : planned;
+        size_t n_max = planned == 0 || planned > s->capacity ? s->capacity : planned;
         add_pairs_of_gaps(s, stage, &at, n_max);
         size_t n_pairs = s->n_pairs;
         if (n_pairs == 0 && planned == 0)
