@@ -102,7 +102,8 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     return pl_wire_pass(p, &l->wire, l->left * l->planes.words);
 }
 
-/* -v - 1 is NOT v, so NOT (-v) = v - 1: plane b of u XOR NOT (-v) is 1 where the two sides agree. */
+/* -v - 1 is NOT v, so NOT (-v) = v - 1: plane b of u XOR NOT (-v) is 1 where the two sides agree.
+ */
 pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     static const pl_flow_ops ops = {
         .lane_bytes = sizeof(lane), .init = init, .done = done, .start = start, .step = step};
