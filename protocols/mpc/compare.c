@@ -19,36 +19,30 @@ static pl_status require_64(const pl_svec *x) {
                    pl_kind_name(x->kind));
 }
 
-/* The sign of x - y is right unless it wrapped, which takes operands of different signs; then it is
- * that of x. signs: of x, y and x - y, one after the other: s_x where s_x != s_y, else s_d. */
-static pl_status combine_signs(pl_party *p, const pl_svec *signs, size_t n, pl_svec *out) {
-    pl_svec x = {0}, y = {0}, d = {0};
-    pl_status status;
-    PL_CHECK(status, pl_slice(signs, 0, n, &x));
-    PL_CHECK(status, pl_slice(signs, n, n, &y));
-    PL_CHECK(status, pl_slice(signs, 2 * n, n, &d));
-    PL_CHECK(status, pl_xor(p, &y, &x, &y));
-    PL_CHECK(status, pl_xor(p, &x, &d, &x));
-    PL_CHECK(status, pl_and(p, &y, &x, &x));
-    PL_CHECK(status, pl_xor(p, &x, &d, out));
-out:
-    pl_svec_done(&x);
-    pl_svec_done(&y);
-    pl_svec_done(&d);
-    return status;
+/* The signs of x, y and x - y, in the rounds of one. */
+static pl_status three_signs(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec signs[3]) {
+    PL_TRY(pl_together_begin(p));
+    pl_status status = pl_sign(p, x, NULL, 64, &signs[0]);
+    if (pl_is_ok(status))
+        status = pl_sign(p, y, NULL, 64, &signs[1]);
+    if (pl_is_ok(status))
+        status = pl_sign(p, x, y, 64, &signs[2]);
+    return pl_together_end(p, status);
 }
 
+/* The sign of x - y is right unless it wrapped, which takes operands of different signs; then it is
+ * that of x: s_x where s_x != s_y, else s_d. */
 static pl_status less_than_full(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
-    pl_svec difference = {0}, all = {0}, signs = {0};
+    pl_svec signs[3] = {{.n = 0}};
     pl_status status;
-    PL_CHECK(status, pl_sub(p, x, y, &difference));
-    PL_CHECK(status, pl_concat((const pl_svec *const[]){x, y, &difference}, 3, &all));
-    PL_CHECK(status, pl_sign(p, &all, NULL, 64, &signs));
-    PL_CHECK(status, combine_signs(p, &signs, x->n, out));
+    PL_CHECK(status, three_signs(p, x, y, signs));
+    PL_CHECK(status, pl_xor(p, &signs[1], &signs[0], &signs[1]));
+    PL_CHECK(status, pl_xor(p, &signs[0], &signs[2], &signs[0]));
+    PL_CHECK(status, pl_and(p, &signs[1], &signs[0], &signs[0]));
+    PL_CHECK(status, pl_xor(p, &signs[0], &signs[2], out));
 out:
-    pl_svec_done(&difference);
-    pl_svec_done(&all);
-    pl_svec_done(&signs);
+    for (size_t i = 0; i < 3; i++)
+        pl_svec_done(&signs[i]);
     return status;
 }
 
@@ -87,7 +81,9 @@ out:
 pl_cost pl_less_than_cost(size_t n, unsigned bits, const pl_net *net) {
     if (bits < 64)
         return pl_cost_sign(n, bits + 1, net);
-    return pl_cost_add(pl_cost_sign(3 * n, 64, net), pl_cost_mul(PL_BIT, n));
+    pl_cost one = pl_cost_sign(n, 64, net);
+    pl_cost all = pl_cost_together(one, pl_cost_together(one, one));
+    return pl_cost_add(all, pl_cost_mul(PL_BIT, n));
 }
 
 pl_status pl_equal(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {

@@ -26,6 +26,49 @@ static pl_status subtract_from(pl_party *p, uint64_t constant, const pl_svec *x,
     return pl_add_constant(p, out, constant, out);
 }
 
+/* ---- several at once, in the rounds of one ---- */
+
+#define PRODUCTS_MAX 8
+
+/* out = x y, or truncated by `places` if they are not 0; out may be a factor of any of them. */
+typedef struct product {
+    const pl_svec *x, *y;
+    unsigned places;
+    pl_svec *out;
+} product;
+
+static pl_status multiply_all(pl_party *p, const product *products, size_t n) {
+    pl_svec results[PRODUCTS_MAX] = {{.n = 0}};
+    PL_ASSERT(n <= PRODUCTS_MAX);
+    PL_TRY(pl_together_begin(p));
+    pl_status status = PL_OK;
+    for (size_t i = 0; i < n && pl_is_ok(status); i++) {
+        const product *m = &products[i];
+        status = m->places == 0 ? pl_mul(p, m->x, m->y, &results[i])
+                                : pl_mul_fixed(p, m->x, m->y, m->places, &results[i]);
+    }
+    status = pl_together_end(p, status);
+    for (size_t i = 0; i < n; i++) {
+        if (pl_is_ok(status))
+            pl_svec_take(products[i].out, &results[i]);
+        pl_svec_done(&results[i]);
+    }
+    return status;
+}
+
+static pl_status multiply_two(pl_party *p, product first, product second) {
+    return multiply_all(p, (const product[]){first, second}, 2);
+}
+
+static pl_status two_numbers(pl_party *p, const pl_svec *x, pl_svec *out_x, const pl_svec *y,
+                             pl_svec *out_y) {
+    PL_TRY(pl_together_begin(p));
+    pl_status status = pl_number(p, x, out_x);
+    if (pl_is_ok(status))
+        status = pl_number(p, y, out_y);
+    return pl_together_end(p, status);
+}
+
 /* ---- the highest bit ---- */
 
 /* x |= x >> distance */
@@ -78,8 +121,10 @@ out:
 /* ---- division ----
  *
  * w approaches 2^31 / c, with 30 places. From 2.9142 - 2 c one step of third order and two of
- * second give errors of 0.0858, 2^-10.6, 2^-21.2 and 2^-42; the last error is taken exactly, so
- * that only the rounding of the result is left. (Markstein 1990 for the steps.) */
+ * second give errors of 0.0858, 2^-10.6, 2^-21.2 and 2^-42. The error after the first step is the
+ * cube of that before (Goldschmidt 1964), which needs no product to wait for; the last one is taken
+ * exactly, from c itself, so that only the rounding of the result is left. (Markstein 1990 for the
+ * steps.) */
 
 /* e = 1 - c w, 30 places. */
 static pl_status error_of(pl_party *p, const pl_svec *c, const pl_svec *w, pl_svec *e) {
@@ -87,34 +132,29 @@ static pl_status error_of(pl_party *p, const pl_svec *c, const pl_svec *w, pl_sv
     return subtract_from(p, ONE(30), e, e);
 }
 
-/* w (1 + e + e^2) */
-static pl_status step_three(pl_party *p, const pl_svec *c, pl_svec *w) {
-    pl_svec e = {0}, square = {0};
+/* w becomes w (1 + e + e^2), and e becomes e^3: of 2^places e and w of w_places + places. */
+static pl_status step_three(pl_party *p, unsigned places, unsigned w_places, pl_svec *w,
+                            pl_svec *e) {
+    pl_svec square = {0}, factor = {0};
     pl_status status;
-    PL_CHECK(status, error_of(p, c, w, &e));
-    PL_CHECK(status, pl_mul_fixed(p, &e, &e, 30, &square));
-    PL_CHECK(status, pl_add(p, &e, &square, &e));
-    PL_CHECK(status, pl_add_constant(p, &e, ONE(30), &e));
-    PL_CHECK(status, pl_mul_fixed(p, w, &e, 30, w));
+    PL_CHECK(status, pl_mul_fixed(p, e, e, places, &square));
+    PL_CHECK(status, pl_add(p, e, &square, &factor));
+    PL_CHECK(status, pl_add_constant(p, &factor, ONE(places), &factor));
+    PL_CHECK(status,
+             multiply_two(p, (product){w, &factor, w_places, w}, (product){e, &square, places, e}));
 out:
-    pl_svec_done(&e);
     pl_svec_done(&square);
+    pl_svec_done(&factor);
     return status;
 }
 
 /* w (1 + e) */
-static pl_status step_two(pl_party *p, const pl_svec *c, pl_svec *w) {
-    pl_svec e = {0};
-    pl_status status;
-    PL_CHECK(status, error_of(p, c, w, &e));
-    PL_CHECK(status, pl_add_constant(p, &e, ONE(30), &e));
-    PL_CHECK(status, pl_mul_fixed(p, w, &e, 30, w));
-out:
-    pl_svec_done(&e);
-    return status;
+static pl_status step_two(pl_party *p, pl_svec *w, pl_svec *e) {
+    PL_TRY(pl_add_constant(p, e, ONE(30), e));
+    return pl_mul_fixed(p, w, e, 30, w);
 }
 
-/* The same with e exact, at 61 places: cut to 51, w + w e at 49, and the result at 31. */
+/* The same with e = 1 - c w exact, at 61 places: cut to 51, w + w e at 49, and the result at 31. */
 static pl_status last_step(pl_party *p, const pl_svec *c, pl_svec *w) {
     pl_svec e = {0};
     pl_status status;
@@ -132,21 +172,26 @@ out:
 
 /* w = 2^62 / c */
 static pl_status invert(pl_party *p, const pl_svec *c, pl_svec *w) {
-    PL_TRY(subtract_from(p, fixed(2.9142135623730951, 30), c, w));
-    PL_TRY(step_three(p, c, w));
-    PL_TRY(step_two(p, c, w));
-    return last_step(p, c, w);
+    pl_svec e = {0};
+    pl_status status;
+    PL_CHECK(status, subtract_from(p, fixed(2.9142135623730951, 30), c, w));
+    PL_CHECK(status, error_of(p, c, w, &e));
+    PL_CHECK(status, step_three(p, 30, 30, w, &e));
+    PL_CHECK(status, step_two(p, w, &e));
+    PL_CHECK(status, last_step(p, c, w));
+out:
+    pl_svec_done(&e);
+    return status;
 }
 
-/* sign is 1 or -1, size is |y|. */
-static pl_status take_sign(pl_party *p, const pl_svec *y, pl_svec *sign, pl_svec *size) {
+/* sign is 1 or -1. */
+static pl_status sign_of(pl_party *p, const pl_svec *y, pl_svec *sign) {
     pl_svec bits = {0};
     pl_status status;
     PL_CHECK(status, pl_sign(p, y, NULL, 32, &bits));
     PL_CHECK(status, pl_bit_to_arith(p, &bits, PL_ARITH_64, sign));
     PL_CHECK(status, pl_add(p, sign, sign, sign));
     PL_CHECK(status, subtract_from(p, 1, sign, sign));
-    PL_CHECK(status, pl_mul(p, y, sign, size));
 out:
     pl_svec_done(&bits);
     return status;
@@ -158,10 +203,11 @@ pl_status pl_divide(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned f,
     PL_TRY(check(x, y, f));
     pl_svec sign = {0}, size = {0}, c = {0}, factor = {0}, w = {0}, numerator = {0};
     pl_status status;
-    PL_CHECK(status, take_sign(p, y, &sign, &size));
+    PL_CHECK(status, sign_of(p, y, &sign));
+    PL_CHECK(status,
+             multiply_two(p, (product){y, &sign, 0, &size}, (product){x, &sign, 0, &numerator}));
     PL_CHECK(status, normalise(p, &size, &c, &factor));
     PL_CHECK(status, invert(p, &c, &w));
-    PL_CHECK(status, pl_mul(p, x, &sign, &numerator));
     PL_CHECK(status, pl_mul_fixed(p, &numerator, &w, 32 - f, &w));
     PL_CHECK(status, pl_mul_fixed(p, &w, &factor, 30, out));
 out:
@@ -192,7 +238,8 @@ pl_status pl_reciprocal(pl_party *p, const pl_svec *y, unsigned f, pl_svec *out)
 /* ---- square root ----
  *
  * x is brought to c in [1/4, 1) by a power of 4; r approaches 1 / sqrt(c) from 2.134 - 1.22 c,
- * whose error of 0.0864 becomes 2^-6.4, 2^-12, 2^-24 and less. */
+ * whose error of 0.0864 becomes 2^-6.4, 2^-12, 2^-24 and less; g = c r, sqrt(c) in the end, goes
+ * along, so that the two do not wait for each other (Goldschmidt 1964). */
 
 /* The highest bit is 2 j or 2 j + 1: 4^(15 - j), and 2^j. */
 static uint64_t power_of_four(uint64_t word) {
@@ -209,44 +256,45 @@ static uint64_t root_of_power(uint64_t word) {
     return out;
 }
 
-/* r (3 - c r^2) / 2 */
-static pl_status root_step(pl_party *p, const pl_svec *c, pl_svec *r) {
+/* g and r by (3 - g r) / 2; r, which is not needed after the last step, only if it is not that. */
+static pl_status root_step(pl_party *p, pl_svec *g, pl_svec *r, bool is_last) {
     pl_svec t = {0};
     pl_status status;
-    PL_CHECK(status, pl_mul_fixed(p, r, r, F, &t));
-    PL_CHECK(status, pl_mul_fixed(p, &t, c, F, &t));
+    PL_CHECK(status, pl_mul_fixed(p, g, r, F, &t));
     PL_CHECK(status, subtract_from(p, 3 * ONE(F), &t, &t));
-    PL_CHECK(status, pl_mul_fixed(p, r, &t, F + 1, r));
+    const product products[] = {{g, &t, F + 1, g}, {r, &t, F + 1, r}};
+    PL_CHECK(status, multiply_all(p, products, is_last ? 1 : 2));
 out:
     pl_svec_done(&t);
     return status;
 }
 
-static pl_status inverse_root(pl_party *p, const pl_svec *c, pl_svec *r) {
-    pl_svec t = {0};
+#define ROOT_STEPS 4
+
+/* With F places: g = sqrt(c) of c = x power, where 2^30 <= x power < 2^32, or 0. */
+static pl_status root_between(pl_party *p, const pl_svec *x, const pl_svec *power, pl_svec *g) {
+    pl_svec r = {0};
     pl_status status;
-    PL_CHECK(status, make_constant(p, c, fixed(1.22, F), &t));
-    PL_CHECK(status, pl_mul_fixed(p, &t, c, F, r));
-    PL_CHECK(status, subtract_from(p, fixed(2.134, F), r, r));
-    for (size_t i = 0; i < 4; i++)
-        PL_CHECK(status, root_step(p, c, r));
+    PL_CHECK(status, pl_mul_constant(p, x, fixed(1.22, F), &r));
+    PL_CHECK(status, multiply_two(p, (product){x, power, 32 - F, g}, (product){&r, power, 32, &r}));
+    PL_CHECK(status, subtract_from(p, fixed(2.134, F), &r, &r));
+    PL_CHECK(status, pl_mul_fixed(p, g, &r, F, g));
+    for (size_t i = 1; i <= ROOT_STEPS; i++)
+        PL_CHECK(status, root_step(p, g, &r, i == ROOT_STEPS));
 out:
-    pl_svec_done(&t);
+    pl_svec_done(&r);
     return status;
 }
 
 pl_status pl_sqrt(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
     PL_TRY(check(x, x, f));
-    pl_svec bit = {0}, power = {0}, root = {0}, c = {0}, r = {0};
+    pl_svec bit = {0}, power_bit = {0}, root_bit = {0}, power = {0}, root = {0}, r = {0};
     pl_status status;
     PL_CHECK(status, highest_bit(p, x, &bit));
-    PL_CHECK(status, pl_map_words(p, &bit, power_of_four, &power));
-    PL_CHECK(status, pl_map_words(p, &bit, root_of_power, &root));
-    PL_CHECK(status, pl_number(p, &power, &power));
-    PL_CHECK(status, pl_number(p, &root, &root));
-    PL_CHECK(status, pl_mul_fixed(p, x, &power, 32 - F, &c));
-    PL_CHECK(status, inverse_root(p, &c, &r));
-    PL_CHECK(status, pl_mul_fixed(p, &c, &r, F, &r)); /* sqrt(c) */
+    PL_CHECK(status, pl_map_words(p, &bit, power_of_four, &power_bit));
+    PL_CHECK(status, pl_map_words(p, &bit, root_of_power, &root_bit));
+    PL_CHECK(status, two_numbers(p, &power_bit, &power, &root_bit, &root));
+    PL_CHECK(status, root_between(p, x, &power, &r));
     if (f % 2 != 0) {
         PL_CHECK(status, pl_mul_constant(p, &r, fixed(1.4142135623730951, F), &r));
         PL_CHECK(status, pl_truncate(p, &r, F, &r));
@@ -254,24 +302,53 @@ pl_status pl_sqrt(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
     PL_CHECK(status, pl_mul_fixed(p, &r, &root, F - 1 - f / 2, out)); /* 2^(j + 1 + f / 2) */
 out:
     pl_svec_done(&bit);
+    pl_svec_done(&power_bit);
+    pl_svec_done(&root_bit);
     pl_svec_done(&power);
     pl_svec_done(&root);
-    pl_svec_done(&c);
     pl_svec_done(&r);
     return status;
 }
 
-/* ---- polynomials ---- */
+/* ---- polynomials ----
+ *
+ * All powers of z, in log2(degree) levels, then a sum with public coefficients that is truncated
+ * once: as many truncations as Horner's rule has, without its waits. */
 
-/* out = sum of coefficients[i] z^i, F places, |z| <= 1. */
-static pl_status polynomial(pl_party *p, const double *coefficients, size_t n, const pl_svec *z,
-                            pl_svec *out) {
-    PL_TRY(make_constant(p, z, fixed(coefficients[n - 1], F), out));
-    for (size_t i = n - 1; i-- > 0;) {
-        PL_TRY(pl_mul_fixed(p, out, z, F, out));
-        PL_TRY(pl_add_constant(p, out, fixed(coefficients[i], F), out));
+#define DEGREE_MAX 10
+
+/* powers[i] = z^i, 2 <= i <= degree, from powers[1] = z: every level doubles how many there are. */
+static pl_status make_powers(pl_party *p, pl_svec *powers, size_t degree) {
+    for (size_t have = 1; have < degree; have *= 2) {
+        product level[PRODUCTS_MAX];
+        size_t n = 0;
+        for (size_t i = 1; i <= have && have + i <= degree; i++)
+            level[n++] = (product){&powers[have], &powers[i], F, &powers[have + i]};
+        PL_TRY(multiply_all(p, level, n));
     }
     return PL_OK;
+}
+
+/* out = offset + sum of coefficients[i] z^i, F places, |z| <= 1; offset, and the sum before it is
+ * truncated, have 2 F. */
+static pl_status polynomial(pl_party *p, const double *coefficients, size_t n, const pl_svec *z,
+                            const pl_svec *offset, pl_svec *out) {
+    pl_svec powers[DEGREE_MAX + 1] = {{.n = 0}}, sum = {0};
+    pl_status status;
+    PL_ASSERT(n <= DEGREE_MAX + 1);
+    PL_CHECK(status, pl_svec_dup(z, &powers[1]));
+    PL_CHECK(status, make_powers(p, powers, n - 1));
+    PL_CHECK(status, pl_add_constant(p, offset, fixed(coefficients[0], F) << F, &sum));
+    for (size_t i = 1; i < n; i++) {
+        PL_CHECK(status, pl_mul_constant(p, &powers[i], fixed(coefficients[i], F), &powers[i]));
+        PL_CHECK(status, pl_add(p, &sum, &powers[i], &sum));
+    }
+    PL_CHECK(status, pl_truncate(p, &sum, F, out));
+out:
+    for (size_t i = 0; i < n; i++)
+        pl_svec_done(&powers[i]);
+    pl_svec_done(&sum);
+    return status;
 }
 
 /* ---- logarithm ----
@@ -295,28 +372,26 @@ static uint64_t place_of_bit(uint64_t word) {
 
 pl_status pl_log(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
     PL_TRY(check(x, x, f));
-    pl_svec bit = {0}, k = {0}, factor = {0}, z = {0}, r = {0};
+    pl_svec bit = {0}, k_bits = {0}, factor_bits = {0}, k = {0}, factor = {0}, z = {0}, r = {0};
     pl_status status;
     PL_CHECK(status, highest_bit(p, x, &bit));
-    PL_CHECK(status, pl_map_words(p, &bit, place_of_bit, &k));
-    PL_CHECK(status, pl_number(p, &k, &k));
-    PL_CHECK(status, pl_map_words(p, &bit, reverse_31, &factor));
-    PL_CHECK(status, pl_number(p, &factor, &factor));
+    PL_CHECK(status, pl_map_words(p, &bit, place_of_bit, &k_bits));
+    PL_CHECK(status, pl_map_words(p, &bit, reverse_31, &factor_bits));
+    PL_CHECK(status, two_numbers(p, &k_bits, &k, &factor_bits, &factor));
     PL_CHECK(status, pl_mul_fixed(p, x, &factor, 31 - 2 - F, &z)); /* 4 c */
     PL_CHECK(status, pl_add_constant(p, &z, 0 - 3 * ONE(F), &z));
-    PL_CHECK(status, polynomial(p, log_coefficients,
-                                sizeof log_coefficients / sizeof log_coefficients[0], &z, &r));
     PL_CHECK(status, pl_add_constant(p, &k, 0 - (uint64_t)f, &k));
-    PL_CHECK(status, pl_mul_constant(p, &k, fixed(0.69314718055994531, F + 10), &k));
-    PL_CHECK(status,
-             pl_truncate(p, &k, 10, &k)); /* k is up to 31: the constant's own error counts */
-    PL_CHECK(status, pl_add(p, &r, &k, &r));
+    PL_CHECK(status, pl_mul_constant(p, &k, fixed(0.69314718055994531, 2 * F), &k));
+    PL_CHECK(status, polynomial(p, log_coefficients,
+                                sizeof log_coefficients / sizeof log_coefficients[0], &z, &k, &r));
     if (f < F)
         PL_CHECK(status, pl_truncate(p, &r, F - f, out));
     else
         PL_CHECK(status, pl_mul_constant(p, &r, ONE(f - F), out));
 out:
     pl_svec_done(&bit);
+    pl_svec_done(&k_bits);
+    pl_svec_done(&factor_bits);
     pl_svec_done(&k);
     pl_svec_done(&factor);
     pl_svec_done(&z);
@@ -334,25 +409,42 @@ static const double exp_coefficients[] = {
     0.00085012413740250176, 5.9222085221069923e-05, 3.4165288733995728e-06};
 #define EXPONENT_BITS 6
 
-/* power = 2^n for 0 <= n < 2^EXPONENT_BITS, as the product of 1 + b_i (2^(2^i) - 1). */
-static pl_status power_of_two(pl_party *p, const pl_svec *n, pl_svec *power) {
-    pl_svec words = {0}, bit = {0}, factor = {0};
+/* factors[i] = 1 + b_i (2^(2^i) - 1), of the bits of 0 <= n < 2^EXPONENT_BITS. */
+static pl_status factors_of(pl_party *p, const pl_svec *n, pl_svec factors[EXPONENT_BITS]) {
+    pl_svec words = {0}, bits[EXPONENT_BITS] = {{.n = 0}};
     pl_status status;
     PL_CHECK(status, pl_words(p, n, EXPONENT_BITS, &words));
+    for (unsigned i = 0; i < EXPONENT_BITS; i++)
+        PL_CHECK(status, pl_bit_of_words(p, &words, i, &bits[i]));
+    PL_CHECK(status, pl_together_begin(p));
+    for (unsigned i = 0; i < EXPONENT_BITS && pl_is_ok(status); i++)
+        status = pl_bit_to_arith(p, &bits[i], PL_ARITH_64, &factors[i]);
+    PL_CHECK(status, pl_together_end(p, status));
     for (unsigned i = 0; i < EXPONENT_BITS; i++) {
-        PL_CHECK(status, pl_bit_of_words(p, &words, i, &bit));
-        PL_CHECK(status, pl_bit_to_arith(p, &bit, PL_ARITH_64, &factor));
-        PL_CHECK(status, pl_mul_constant(p, &factor, ONE(1u << i) - 1, &factor));
-        PL_CHECK(status, pl_add_constant(p, &factor, 1, &factor));
-        if (i == 0)
-            pl_svec_take(power, &factor);
-        else
-            PL_CHECK(status, pl_mul(p, power, &factor, power));
+        PL_CHECK(status, pl_mul_constant(p, &factors[i], ONE(1u << i) - 1, &factors[i]));
+        PL_CHECK(status, pl_add_constant(p, &factors[i], 1, &factors[i]));
     }
 out:
     pl_svec_done(&words);
-    pl_svec_done(&bit);
-    pl_svec_done(&factor);
+    for (unsigned i = 0; i < EXPONENT_BITS; i++)
+        pl_svec_done(&bits[i]);
+    return status;
+}
+
+/* power = 2^n for 0 <= n < 2^EXPONENT_BITS: the product of the factors, pair by pair. */
+static pl_status power_of_two(pl_party *p, const pl_svec *n, pl_svec *power) {
+    pl_svec factors[EXPONENT_BITS] = {{.n = 0}};
+    pl_status status = factors_of(p, n, factors);
+    for (unsigned left = EXPONENT_BITS; left > 1 && pl_is_ok(status); left -= left / 2) {
+        product level[EXPONENT_BITS];
+        for (unsigned i = 0; i < left / 2; i++)
+            level[i] = (product){&factors[i], &factors[left - 1 - i], 0, &factors[i]};
+        status = multiply_all(p, level, left / 2);
+    }
+    if (pl_is_ok(status))
+        pl_svec_take(power, &factors[0]);
+    for (unsigned i = 0; i < EXPONENT_BITS; i++)
+        pl_svec_done(&factors[i]);
     return status;
 }
 
@@ -383,8 +475,9 @@ static pl_status exponential(pl_party *p, const pl_svec *x, unsigned f, unsigned
     PL_CHECK(status, pl_add(p, &t, &z, &z)); /* r */
     PL_CHECK(status, pl_add(p, &z, &z, &z));
     PL_CHECK(status, pl_add_constant(p, &z, 0 - ONE(F), &z));
+    PL_CHECK(status, make_constant(p, &z, 0, &t));
     PL_CHECK(status, polynomial(p, exp_coefficients,
-                                sizeof exp_coefficients / sizeof exp_coefficients[0], &z, &t));
+                                sizeof exp_coefficients / sizeof exp_coefficients[0], &z, &t, &t));
     PL_CHECK(status, pl_add_constant(p, &n, lowest, &n));
     PL_CHECK(status, power_of_two(p, &n, &power));
     PL_CHECK(status, pl_mul_fixed(p, &t, &power, F + 2, out));
@@ -406,24 +499,18 @@ pl_status pl_exp(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
  * s = 1 / (1 + e^-|x|), and 1 - s where x is negative. The denominator is in (1, 2]: no
  * normalising. */
 
-/* With F places: out = 1 / d, by steps of third order from 1.4571 - d / 2. */
+/* With F places: out = 1 / d, from 2 * 1.4571 - d, which has one place more, by two steps of third
+ * order. */
 static pl_status invert_between(pl_party *p, const pl_svec *d, pl_svec *out) {
-    pl_svec e = {0}, square = {0}, half = {0};
+    pl_svec e = {0};
     pl_status status;
-    PL_CHECK(status, pl_truncate(p, d, 1, &half));
-    PL_CHECK(status, subtract_from(p, fixed(1.4571067811865475, F), &half, out));
-    for (size_t i = 0; i < 2; i++) {
-        PL_CHECK(status, pl_mul_fixed(p, d, out, F, &e));
-        PL_CHECK(status, subtract_from(p, ONE(F), &e, &e));
-        PL_CHECK(status, pl_mul_fixed(p, &e, &e, F, &square));
-        PL_CHECK(status, pl_add(p, &e, &square, &e));
-        PL_CHECK(status, pl_add_constant(p, &e, ONE(F), &e));
-        PL_CHECK(status, pl_mul_fixed(p, out, &e, F, out));
-    }
+    PL_CHECK(status, subtract_from(p, fixed(1.4571067811865475, F + 1), d, out));
+    PL_CHECK(status, pl_mul_fixed(p, d, out, F + 1, &e));
+    PL_CHECK(status, subtract_from(p, ONE(F), &e, &e));
+    PL_CHECK(status, step_three(p, F, F + 1, out, &e));
+    PL_CHECK(status, step_three(p, F, F, out, &e));
 out:
     pl_svec_done(&e);
-    pl_svec_done(&square);
-    pl_svec_done(&half);
     return status;
 }
 
@@ -431,19 +518,21 @@ pl_status pl_sigmoid(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
     PL_TRY(check(x, x, f));
     pl_svec sign = {0}, size = {0}, s = {0};
     pl_status status;
-    PL_CHECK(status, take_sign(p, x, &sign, &size));
+    PL_CHECK(status, sign_of(p, x, &sign));
+    PL_CHECK(status, pl_mul(p, x, &sign, &size));
     PL_CHECK(status, pl_neg(p, &size, &size));
     PL_CHECK(status, exponential(p, &size, f, F, &size));
     PL_CHECK(status, pl_add_constant(p, &size, ONE(F), &size));
     PL_CHECK(status, invert_between(p, &size, &s));
     /* 1/2 + sign (s - 1/2) */
     PL_CHECK(status, pl_add_constant(p, &s, 0 - ONE(F - 1), &s));
-    PL_CHECK(status, pl_mul(p, &s, &sign, &s));
-    PL_CHECK(status, pl_add_constant(p, &s, ONE(F - 1), &s));
-    if (f < F)
-        PL_CHECK(status, pl_truncate(p, &s, F - f, out));
-    else
-        PL_CHECK(status, pl_mul_constant(p, &s, ONE(f - F), out));
+    if (f < F) {
+        PL_CHECK(status, pl_mul_fixed(p, &s, &sign, F - f, &s));
+    } else {
+        PL_CHECK(status, pl_mul(p, &s, &sign, &s));
+        PL_CHECK(status, pl_mul_constant(p, &s, ONE(f - F), &s));
+    }
+    PL_CHECK(status, pl_add_constant(p, &s, ONE(f - 1), out));
 out:
     pl_svec_done(&sign);
     pl_svec_done(&size);

@@ -6,6 +6,9 @@
  * nobody can notice. Errors are stated in units of the last place (ulp), 2^-f; tested over the
  * whole range. Secret:  x, y, out. Public: n, f.
  *
+ * Memory:  up to 12 vectors beside the arguments; logarithm and exponential keep the powers of a
+ * polynomial, whose truncations run side by side.
+ *
  * Operands are normalised by the place of their highest bit (Catrina and Saxena 2010, "Secure
  * Computation with Fixed-Point Numbers", section 4.4), then iterated or put into a polynomial. */
 #ifndef PL_MPC_FIXED_H

@@ -11,60 +11,87 @@ static pl_status check(const pl_svec *x, const pl_svec *y, unsigned bits) {
     return PL_OK;
 }
 
-/* fits = [y <= rest], and rest -= y where it does. */
-static pl_status take_off(pl_party *p, pl_svec *rest, const pl_svec *y, unsigned bits,
-                          pl_svec *fits) {
-    pl_svec less = {0}, off = {0};
-    pl_status status;
-    PL_CHECK(status, pl_sign(p, rest, y, bits + 2, &less));
-    PL_CHECK(status, pl_not(p, &less, &less));
-    PL_CHECK(status, pl_bit_to_arith(p, &less, PL_ARITH_64, fits));
-    PL_CHECK(status, pl_mul(p, fits, y, &off));
-    PL_CHECK(status, pl_sub(p, rest, &off, rest));
-out:
-    pl_svec_done(&less);
-    pl_svec_done(&off);
+/* What a step of the division works on; digit: the next bit of x, as a number. */
+typedef struct division {
+    const pl_svec *y;
+    unsigned bits;
+    pl_svec words, digit, rest, quotient;
+} division;
+
+static void division_done(division *d) {
+    pl_svec_done(&d->words);
+    pl_svec_done(&d->digit);
+    pl_svec_done(&d->rest);
+    pl_svec_done(&d->quotient);
+}
+
+static pl_status first_digit(pl_party *p, division *d) {
+    pl_svec bit = {0};
+    pl_status status = pl_bit_of_words(p, &d->words, d->bits - 1, &bit);
+    if (pl_is_ok(status))
+        status = pl_bit_to_arith(p, &bit, PL_ARITH_64, &d->digit);
+    pl_svec_done(&bit);
     return status;
 }
 
-/* One bit of x, from above, joins what is left; a bit of the quotient comes out. */
-static pl_status next_bit(pl_party *p, const pl_svec *words, unsigned bit, unsigned bits,
-                          const pl_svec *y, pl_svec *rest, pl_svec *quotient) {
-    pl_svec digit = {0};
+/* fits = [y <= rest], as a number; and meanwhile the bit of x below `bit` becomes the digit. */
+static pl_status fits_and_digit(pl_party *p, division *d, unsigned bit, pl_svec *fits) {
+    pl_svec less = {0}, next = {0};
     pl_status status;
-    PL_CHECK(status, pl_bit_of_words(p, words, bit, &digit));
-    PL_CHECK(status, pl_bit_to_arith(p, &digit, PL_ARITH_64, &digit));
-    PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){rest, rest, &digit}, 3, rest));
-    PL_CHECK(status, take_off(p, rest, y, bits, &digit));
-    PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){quotient, quotient, &digit}, 3, quotient));
+    PL_CHECK(status, pl_sign(p, &d->rest, d->y, d->bits + 2, &less));
+    PL_CHECK(status, pl_not(p, &less, &less));
+    if (bit > 0)
+        PL_CHECK(status, pl_bit_of_words(p, &d->words, bit - 1, &next));
+    PL_CHECK(status, pl_together_begin(p));
+    status = pl_bit_to_arith(p, &less, PL_ARITH_64, fits);
+    if (bit > 0 && pl_is_ok(status))
+        status = pl_bit_to_arith(p, &next, PL_ARITH_64, &d->digit);
+    PL_CHECK(status, pl_together_end(p, status));
 out:
-    pl_svec_done(&digit);
+    pl_svec_done(&less);
+    pl_svec_done(&next);
+    return status;
+}
+
+/* One bit of x, from above, joins what is left; y is taken off where it fits, and a bit of the
+ * quotient comes out. */
+static pl_status next_bit(pl_party *p, division *d, unsigned bit) {
+    pl_svec fits = {0}, off = {0}, *rest = &d->rest, *quotient = &d->quotient;
+    pl_status status;
+    PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){rest, rest, &d->digit}, 3, rest));
+    PL_CHECK(status, fits_and_digit(p, d, bit, &fits));
+    PL_CHECK(status, pl_mul(p, &fits, d->y, &off));
+    PL_CHECK(status, pl_sub(p, rest, &off, rest));
+    PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){quotient, quotient, &fits}, 3, quotient));
+out:
+    pl_svec_done(&fits);
+    pl_svec_done(&off);
     return status;
 }
 
 pl_status pl_divide_integer(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
                             pl_svec *out) {
     PL_TRY(check(x, y, bits));
-    pl_svec words = {0}, rest = {0}, quotient = {0};
+    division d = {.y = y, .bits = bits};
     pl_status status;
-    PL_CHECK(status, pl_words(p, x, bits, &words));
-    PL_CHECK(status, pl_sub(p, x, x, &rest));
-    PL_CHECK(status, pl_sub(p, x, x, &quotient));
+    PL_CHECK(status, pl_words(p, x, bits, &d.words));
+    PL_CHECK(status, pl_sub(p, x, x, &d.rest));
+    PL_CHECK(status, pl_sub(p, x, x, &d.quotient));
+    PL_CHECK(status, first_digit(p, &d));
     for (unsigned bit = bits; bit-- > 0;)
-        PL_CHECK(status, next_bit(p, &words, bit, bits, y, &rest, &quotient));
-    pl_svec_take(out, &quotient);
+        PL_CHECK(status, next_bit(p, &d, bit));
+    pl_svec_take(out, &d.quotient);
 out:
-    pl_svec_done(&words);
-    pl_svec_done(&rest);
-    pl_svec_done(&quotient);
+    division_done(&d);
     return status;
 }
 
 pl_cost pl_divide_integer_cost(size_t n, unsigned bits, const pl_net *net) {
-    pl_cost step = pl_cost_sign(n, bits + 2, net);
-    step = pl_cost_add(step, pl_cost_times(pl_cost_bit_to_arith(PL_ARITH_64, n, net), 2));
-    step = pl_cost_add(step, pl_cost_mul(PL_ARITH_64, n));
-    return pl_cost_add(pl_cost_words(n, bits, net), pl_cost_times(step, bits));
+    pl_cost one = pl_cost_bit_to_arith(PL_ARITH_64, n, net), two = pl_cost_together(one, one);
+    pl_cost step = pl_cost_add(pl_cost_sign(n, bits + 2, net), pl_cost_mul(PL_ARITH_64, n));
+    pl_cost cost = pl_cost_add(pl_cost_words(n, bits, net), pl_cost_times(step, bits));
+    cost = pl_cost_add(cost, pl_cost_times(one, 2)); /* the first digit, and the last bit */
+    return pl_cost_add(cost, pl_cost_times(two, bits - 1));
 }
 
 /* With m = floor(2^31 / d), floor(x m / 2^31) is right or one too small, because x (1/d - m / 2^31)

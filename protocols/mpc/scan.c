@@ -8,6 +8,9 @@
 typedef struct step {
     pl_svec upper, lower; /* of value: rows 0 .., and distance .. */
     pl_svec upper_flag, lower_flag;
+    pl_svec begins; /* lower_flag as numbers */
+    pl_svec less;   /* whether upper is less than lower; not of sums */
+    pl_svec free;   /* whether neither flag is set */
 } step;
 
 static void step_done(step *s) {
@@ -15,46 +18,61 @@ static void step_done(step *s) {
     pl_svec_done(&s->lower);
     pl_svec_done(&s->upper_flag);
     pl_svec_done(&s->lower_flag);
+    pl_svec_done(&s->begins);
+    pl_svec_done(&s->less);
+    pl_svec_done(&s->free);
+}
+
+/* begins, less and free, in the rounds of the longest: a or b = not (not a and not b). */
+static pl_status prepare(pl_party *p, pl_scan what, step *s) {
+    pl_svec upper = {0}, lower = {0};
+    pl_status status;
+    PL_CHECK(status, pl_not(p, &s->upper_flag, &upper));
+    PL_CHECK(status, pl_not(p, &s->lower_flag, &lower));
+    PL_CHECK(status, pl_together_begin(p));
+    status = pl_bit_to_arith(p, &s->lower_flag, PL_ARITH_64, &s->begins);
+    if (pl_is_ok(status))
+        status = pl_and(p, &upper, &lower, &s->free);
+    if (pl_is_ok(status) && what != PL_SCAN_SUM)
+        status = pl_sign(p, &s->upper, &s->lower, 64, &s->less);
+    status = pl_together_end(p, status);
+out:
+    pl_svec_done(&upper);
+    pl_svec_done(&lower);
+    return status;
 }
 
 /* upper = what a lower row becomes when no segment begins in between. */
 static pl_status combine(pl_party *p, pl_scan what, step *s) {
-    pl_svec less = {0};
-    pl_status status;
     if (what == PL_SCAN_SUM)
         return pl_add(p, &s->upper, &s->lower, &s->upper);
-    PL_CHECK(status, pl_sign(p, &s->upper, &s->lower, 64, &less));
     if (what == PL_SCAN_MIN)
-        PL_CHECK(status, pl_choose(p, &less, &s->upper, &s->lower, &s->upper));
-    else
-        PL_CHECK(status, pl_choose(p, &less, &s->lower, &s->upper, &s->upper));
-out:
-    pl_svec_done(&less);
-    return status;
+        return pl_choose(p, &s->less, &s->upper, &s->lower, &s->upper);
+    return pl_choose(p, &s->less, &s->lower, &s->upper, &s->upper);
 }
 
-/* a or b = not (not a and not b) */
-static pl_status either(pl_party *p, pl_svec *a, pl_svec *b, pl_svec *out) {
-    PL_TRY(pl_not(p, a, a));
-    PL_TRY(pl_not(p, b, b));
-    PL_TRY(pl_and(p, a, b, out));
-    return pl_not(p, out, out);
+/* lower = begins ? lower : upper */
+static pl_status keep(pl_party *p, step *s) {
+    PL_TRY(pl_sub(p, &s->lower, &s->upper, &s->lower));
+    PL_TRY(pl_select(p, &s->begins, &s->lower, &s->lower));
+    return pl_add(p, &s->upper, &s->lower, &s->lower);
 }
 
 static pl_status take_in(pl_party *p, pl_scan what, size_t distance, pl_svec *value,
                          pl_svec *flag) {
     size_t n = value->n - distance;
-    step s = {0};
+    step s = {.upper = {.n = 0}};
     pl_status status;
     PL_CHECK(status, pl_slice(value, 0, n, &s.upper));
     PL_CHECK(status, pl_slice(value, distance, n, &s.lower));
     PL_CHECK(status, pl_slice(flag, 0, n, &s.upper_flag));
     PL_CHECK(status, pl_slice(flag, distance, n, &s.lower_flag));
+    PL_CHECK(status, prepare(p, what, &s));
     PL_CHECK(status, combine(p, what, &s));
-    PL_CHECK(status, pl_choose(p, &s.lower_flag, &s.lower, &s.upper, &s.lower));
+    PL_CHECK(status, keep(p, &s));
     PL_CHECK(status, pl_paste(value, distance, &s.lower));
-    PL_CHECK(status, either(p, &s.upper_flag, &s.lower_flag, &s.lower_flag));
-    PL_CHECK(status, pl_paste(flag, distance, &s.lower_flag));
+    PL_CHECK(status, pl_not(p, &s.free, &s.free));
+    PL_CHECK(status, pl_paste(flag, distance, &s.free));
 out:
     step_done(&s);
     return status;

@@ -3,9 +3,10 @@
  *
  * Shape:   x PL_ARITH_64 [n], first PL_BIT [n] -> out PL_ARITH_64 [n]: out[i] is the aggregate from
  * the begin of i's segment up to i, so that the last row of a segment has that of all of it; out
- * may be x. Cost:    log2(n) steps; of sums two multiplications, of min and max a comparison more.
- * Secret: x, first, out. Public: n. Source: Hillis and Steele 1986, "Data Parallel Algorithms"; the
- * operator on (flag, value) pairs is that of Schwartz 1980. */
+ * may be x. Cost:    log2(n) steps: bits to numbers and a multiplication; of min and max a
+ * comparison, in the rounds of the former, and a selection more. Secret: x, first, out. Public: n.
+ * Source: Hillis and Steele 1986, "Data Parallel Algorithms"; the operator on (flag, value) pairs
+ * is that of Schwartz 1980. */
 #ifndef PL_MPC_SCAN_H
 #define PL_MPC_SCAN_H
 

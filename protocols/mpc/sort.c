@@ -46,16 +46,27 @@ out:
     return status;
 }
 
-/* Bits of a key whose order as unsigned numbers is the wanted one: the sign turned round, and all
- * of them for descending order. */
-static pl_status ordered_bits(sorter *s, const pl_sort_key *key, pl_svec *out) {
+/* The bits of all keys, as many at a time as a step takes. */
+static pl_status take_bits(sorter *s, const pl_sort_key *keys, size_t n_keys, pl_svec *fields) {
+    for (size_t begin = 0; begin < n_keys; begin += PL_TOGETHER_MAX) {
+        PL_TRY(pl_together_begin(s->p));
+        pl_status status = PL_OK;
+        for (size_t k = begin; k < n_keys && k < begin + PL_TOGETHER_MAX && pl_is_ok(status); k++)
+            status = pl_words(s->p, keys[k].column, keys[k].bits, &fields[k]);
+        PL_TRY(pl_together_end(s->p, status));
+    }
+    return PL_OK;
+}
+
+/* The bits of a key become those whose order as unsigned numbers is the wanted one: the sign turned
+ * round, and all of them for descending order. */
+static pl_status put_in_order(sorter *s, const pl_sort_key *key, pl_svec *field) {
     uint64_t ones = UINT64_MAX >> (64 - key->bits), sign = UINT64_C(1) << (key->bits - 1);
     uint64_t *flips;
-    PL_TRY(pl_words(s->p, key->column, key->bits, out));
     PL_TRY(pl_alloc(s->n, sizeof *flips, &flips));
     for (size_t i = 0; i < s->n; i++)
         flips[i] = key->is_descending ? ones ^ sign : sign;
-    pl_status status = pl_add_public(s->p, out, flips, out);
+    pl_status status = pl_add_public(s->p, field, flips, field);
     free(flips);
     return status;
 }
@@ -77,16 +88,22 @@ static pl_status start_rows(sorter *s, size_t n_components) {
 }
 
 static pl_status make_rows(sorter *s, const pl_sort_key *keys, size_t n_keys) {
-    pl_svec field = {0};
+    pl_svec *fields;
     unsigned at = bits_of_number(s->n);
+    PL_TRY(pl_alloc(n_keys, sizeof *fields, &fields));
     pl_status status = start_rows(s, keys[0].column->n_components);
+    if (pl_is_ok(status))
+        status = take_bits(s, keys, n_keys, fields);
     for (size_t k = n_keys; k-- > 0 && pl_is_ok(status);) {
-        status = ordered_bits(s, &keys[k], &field);
+        status = put_in_order(s, &keys[k], &fields[k]);
         if (pl_is_ok(status))
-            status = put_field(s, &field, at, keys[k].bits);
+            status = put_field(s, &fields[k], at, keys[k].bits);
         at += keys[k].bits;
+        pl_svec_done(&fields[k]);
     }
-    pl_svec_done(&field);
+    for (size_t k = 0; k < n_keys; k++)
+        pl_svec_done(&fields[k]);
+    free(fields);
     return status;
 }
 

@@ -245,7 +245,7 @@ static const struct {
     {"shuffle a table", shuffle},
     {"compute locally", local},
     {"begin a step", begin_again},
-    {"compute locally", composed},
+    {"begin a step", composed},
     {"compute locally", public_operand},
     {"compute locally", largest},
     {"", division},
