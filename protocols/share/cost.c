@@ -153,6 +153,13 @@ pl_cost pl_cost_mul_fixed(size_t n, unsigned frac_bits, const pl_net *net) {
                                 2 * NUMBERS, 2 * NUMBERS});
 }
 
+/* Local parts by two roles, the shifted addend by the third; by each a part of the wrap. */
+pl_cost pl_cost_mul_fixed_probabilistic(size_t n, const pl_net *net) {
+    uint64_t bytes = NUMBERS + NUMBERS / 2;
+    pl_flow flow = pl_flow_bits(pl_bit_words(n), net);
+    return blocks(&flow, 3, 0, (uint64_t[3]){bytes, bytes, bytes});
+}
+
 pl_cost pl_cost_matmul(const pl_matmul_shape *shape, const pl_net *net) {
     size_t n = shape->m * shape->n;
     return shape->frac_bits == 0 ? pl_cost_mul(PL_ARITH_64, n)

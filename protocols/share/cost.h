@@ -25,6 +25,7 @@ pl_cost pl_cost_setup(void);
 pl_cost pl_cost_input(pl_kind kind, size_t n, size_t owner_index);
 pl_cost pl_cost_mul(pl_kind kind, size_t n);
 pl_cost pl_cost_mul_fixed(size_t n, unsigned frac_bits, const pl_net *net);
+pl_cost pl_cost_mul_fixed_probabilistic(size_t n, const pl_net *net);
 pl_cost pl_cost_matmul(const pl_matmul_shape *shape, const pl_net *net);
 pl_cost pl_cost_sign(size_t n, unsigned bits, const pl_net *net);
 pl_cost pl_cost_zero(size_t n, const pl_net *net);

@@ -251,11 +251,22 @@ static pl_status check_frac_bits(unsigned frac_bits) {
                    frac_bits);
 }
 
-pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
-                       pl_svec *out) {
+static pl_status check_truncated(const pl_party *p, const pl_svec *x, unsigned frac_bits) {
+    PL_TRY(check_sharing(p, x));
+    PL_TRY(check_kind(x, PL_ARITH_64, "truncate"));
+    return check_frac_bits(frac_bits);
+}
+
+static pl_status check_fixed(const pl_party *p, const pl_svec *x, const pl_svec *y,
+                             unsigned frac_bits) {
     PL_TRY(check_factors(p, x, y));
     PL_TRY(check_kind(x, PL_ARITH_64, "multiply fixed-point"));
-    PL_TRY(check_frac_bits(frac_bits));
+    return check_frac_bits(frac_bits);
+}
+
+pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                       pl_svec *out) {
+    PL_TRY(check_fixed(p, x, y, frac_bits));
     if (p->scheme->mul_fixed == NULL)
         return lacks(p, "multiply fixed-point numbers");
     WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x, y),
@@ -263,12 +274,28 @@ pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
 }
 
 pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
-    PL_TRY(check_sharing(p, x));
-    PL_TRY(check_kind(x, PL_ARITH_64, "truncate"));
-    PL_TRY(check_frac_bits(frac_bits));
+    PL_TRY(check_truncated(p, x, frac_bits));
     if (p->scheme->truncate == NULL)
         return lacks(p, "truncate");
     WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x), p->scheme->truncate(p, x, frac_bits, &result));
+}
+
+pl_status pl_mul_fixed_probabilistic(pl_party *p, const pl_svec *x, const pl_svec *y,
+                                     unsigned frac_bits, pl_svec *out) {
+    PL_TRY(check_fixed(p, x, y, frac_bits));
+    if (p->scheme->mul_fixed_probabilistic == NULL)
+        return lacks(p, "multiply fixed-point numbers with a truncation at random");
+    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x, y),
+                p->scheme->mul_fixed_probabilistic(p, x, y, frac_bits, &result));
+}
+
+pl_status pl_truncate_probabilistic(pl_party *p, const pl_svec *x, unsigned frac_bits,
+                                    pl_svec *out) {
+    PL_TRY(check_truncated(p, x, frac_bits));
+    if (p->scheme->truncate_probabilistic == NULL)
+        return lacks(p, "truncate at random");
+    WITH_RESULT(PL_ARITH_64, x->n, OPERANDS(x),
+                p->scheme->truncate_probabilistic(p, x, frac_bits, &result));
 }
 
 pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,

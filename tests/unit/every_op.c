@@ -13,6 +13,13 @@ OP(truncate) {
     (void)y;
     return pl_truncate(p, x, 3, out);
 }
+OP(mul_near) {
+    return pl_mul_fixed_probabilistic(p, x, y, 8, out);
+}
+OP(truncate_near) {
+    (void)y;
+    return pl_truncate_probabilistic(p, x, 3, out);
+}
 OP(matmul) {
     return pl_matmul(p, x, y, &(pl_matmul_shape){7, 10, 7, 4}, out);
 }
@@ -145,6 +152,8 @@ const every_op every_ops[] = {
     {"mul", false, run_mul},
     {"mul_fixed", false, run_mul_fixed},
     {"truncate", false, run_truncate},
+    {"mul_near", false, run_mul_near},
+    {"truncate_near", false, run_truncate_near},
     {"matmul", false, run_matmul},
     {"less", false, run_less},
     {"less_full", false, run_less_full},

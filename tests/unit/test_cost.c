@@ -17,6 +17,8 @@ typedef enum what {
     TO_ARITH,
     MUL_FIXED,
     TRUNCATE,
+    MUL_NEAR,
+    TRUNCATE_NEAR,
     MATMUL,
     LESS_ROWS,
     SHUFFLE,
@@ -89,6 +91,10 @@ static pl_status compute(pl_party *p, const measured *m, vectors *v) {
         return pl_mul_fixed(p, x, x, m->bits, y);
     case TRUNCATE:
         return pl_truncate(p, x, m->bits, y);
+    case MUL_NEAR:
+        return pl_mul_fixed_probabilistic(p, x, x, m->bits, y);
+    case TRUNCATE_NEAR:
+        return pl_truncate_probabilistic(p, x, m->bits, y);
     case MATMUL:
         return pl_matmul(p, x, &v->one, &shape, y);
     case LESS_ROWS:
@@ -206,6 +212,9 @@ static void in_blocks(size_t n, unsigned bits, const pl_net *net) {
     check(product, net, pl_cost_matmul(&shape, net));
     check((measured){.op = MUL_FIXED, .n = n, .bits = bits}, net, pl_cost_mul_fixed(n, bits, net));
     check((measured){.op = TRUNCATE, .n = n, .bits = bits}, net, pl_cost_mul_fixed(n, bits, net));
+    pl_cost near = pl_cost_mul_fixed_probabilistic(n, net);
+    check((measured){.op = MUL_NEAR, .n = n, .bits = bits}, net, near);
+    check((measured){.op = TRUNCATE_NEAR, .n = n, .bits = bits}, net, near);
 }
 
 static void operations(void **state) {
@@ -308,6 +317,9 @@ static pl_cost cost_of(const measured *m, const pl_net *net) {
     case MUL_FIXED:
     case TRUNCATE:
         return pl_cost_mul_fixed(m->n, m->bits, net);
+    case MUL_NEAR:
+    case TRUNCATE_NEAR:
+        return pl_cost_mul_fixed_probabilistic(m->n, net);
     case MATMUL:
         return pl_cost_matmul(&shape, net);
     case LESS_ROWS:
@@ -348,6 +360,8 @@ static const measured sides[] = {
     {.op = TO_ARITH, .kind = PL_ARITH_128},
     {.op = MUL_FIXED, .bits = 20},
     {.op = TRUNCATE, .bits = 7},
+    {.op = MUL_NEAR, .bits = 20},
+    {.op = TRUNCATE_NEAR, .bits = 7},
     {.op = MATMUL, .bits = 0},
     {.op = MATMUL, .bits = 12},
     {.op = LESS_ROWS, .bits = 130},

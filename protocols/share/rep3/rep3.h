@@ -29,7 +29,8 @@ typedef enum pl_rep3_stream {
     PL_STREAM_INPUT,   /* components of inputs that nobody has to send */
     PL_STREAM_DEAL,    /* masks of dealt bits */
     PL_STREAM_BIT,     /* bits to arithmetic: the mask of the dealer's bit */
-    PL_STREAM_LEFT,    /* ... and the fresh component that the dealer has in common with P_{d+2} */
+    PL_STREAM_LEFT,    /* ... and the fresh component that the dealer has in common with P_{d+2}; of
+                          probabilistic truncation, the mask of its part of the wrap */
     PL_STREAM_RIGHT,   /* ... and with P_{d+1} */
     PL_STREAM_SHIFTED, /* truncation: the mask of the shifted addend */
     PL_STREAM_WRAP,    /* ... and of its sign */
@@ -74,6 +75,10 @@ pl_status pl_rep3_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *
 pl_status pl_rep3_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
                             pl_svec *out);
 pl_status pl_rep3_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out);
+pl_status pl_rep3_mul_fixed_probabilistic(pl_party *p, const pl_svec *x, const pl_svec *y,
+                                          unsigned frac_bits, pl_svec *out);
+pl_status pl_rep3_truncate_probabilistic(pl_party *p, const pl_svec *x, unsigned frac_bits,
+                                         pl_svec *out);
 pl_status pl_rep3_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *s,
                          pl_svec *out);
 pl_status pl_rep3_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
@@ -206,6 +211,33 @@ void pl_flow_drop(pl_party *p);
 
 /* pl_rep3_mark_step is the only step of operations of one round: their lane is a mark. */
 pl_status pl_rep3_mark_step(pl_party *p, void *op, void *lane, bool *out_done);
+
+/* What is truncated: x; or the product of x and y; or a product's local part that stands already,
+ * z, which is owned. */
+typedef struct pl_local {
+    bool is_product;
+    pl_svec x, y;
+    uint64_t *z;
+    size_t z_bytes;
+} pl_local;
+void pl_local_done(pl_local *local);
+
+/* The local parts of one block, of this party (z) and from the next one (got): in the third that a
+ * party deals, u = z + got; v is got for role 1 and z for role 2 (summands.c). begin asks for got,
+ * wait waits for it. third: where the third in which this party has the role begins, in elements of
+ * the block, and how many it has. */
+typedef struct pl_summands {
+    size_t part[4]; /* where the thirds begin, in words */
+    uint64_t *z, *got;
+    size_t bytes;
+    pl_mark received, sent;
+} pl_summands;
+PL_STATUS pl_summands_init(pl_summands *s, size_t words);
+void pl_summands_done(pl_summands *s);
+PL_STATUS pl_summands_begin(pl_party *p, pl_summands *s, const pl_local *local, size_t at,
+                            size_t words);
+PL_STATUS pl_summands_wait(pl_party *p, const pl_summands *s);
+size_t pl_summands_third(const pl_party *p, const pl_summands *s, size_t role, size_t *out_first);
 
 /* Bits of a block to arithmetic, with something to add to the result per role. */
 typedef struct pl_b2a {
