@@ -217,10 +217,10 @@ static pl_status run_b2a(pl_trial *b) {
     return pl_bit_to_arith(b->p, &b->v[0], arith(b), &b->v[2]);
 }
 static pl_cost cost_lt(const pl_trial *b, const pl_net *net) {
-    return pl_less_than_cost(b->n, b->bits - 1, net);
+    return pl_less_than_cost(arith(b), b->n, b->bits - 1, net);
 }
 static pl_cost cost_eq(const pl_trial *b, const pl_net *net) {
-    return pl_cost_zero(b->n, net);
+    return pl_cost_zero(PL_ARITH_64, b->n, net);
 }
 static pl_cost cost_a2b(const pl_trial *b, const pl_net *net) {
     return pl_cost_words(b->n, 64, net);

@@ -105,11 +105,12 @@ pl_cost pl_cost_words(size_t n, unsigned bits, const pl_net *net) {
     return carries(n, bits, true, net);
 }
 
-pl_cost pl_cost_zero(size_t n, const pl_net *net) {
+pl_cost pl_cost_zero(pl_kind kind, size_t n, const pl_net *net) {
+    unsigned n_bits = kind == PL_ARITH_128 ? 128 : 64;
     pl_carry_plan plan;
-    pl_carry_plan_and_tree(&plan, 64);
-    pl_flow flow = pl_flow_zero(pl_bit_words(n), net);
-    return dealt(&flow, &plan, 64);
+    pl_carry_plan_and_tree(&plan, n_bits);
+    pl_flow flow = pl_flow_zero(pl_bit_words(n), n_bits, net);
+    return dealt(&flow, &plan, n_bits);
 }
 
 pl_cost pl_cost_less_rows(size_t n, unsigned bits, const pl_net *net) {

@@ -28,7 +28,7 @@ pl_cost pl_cost_mul_fixed(size_t n, unsigned frac_bits, const pl_net *net);
 pl_cost pl_cost_mul_fixed_probabilistic(size_t n, const pl_net *net);
 pl_cost pl_cost_matmul(const pl_matmul_shape *shape, const pl_net *net);
 pl_cost pl_cost_sign(size_t n, unsigned bits, const pl_net *net);
-pl_cost pl_cost_zero(size_t n, const pl_net *net);
+pl_cost pl_cost_zero(pl_kind kind, size_t n, const pl_net *net);
 pl_cost pl_cost_words(size_t n, unsigned bits, const pl_net *net);
 pl_cost pl_cost_number(size_t n, const pl_net *net);
 pl_cost pl_cost_bit_to_arith(pl_kind kind, size_t n, const pl_net *net);

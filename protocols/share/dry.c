@@ -86,7 +86,7 @@ static pl_status sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned 
 
 static pl_status zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     (void)y, (void)out;
-    return count(p, pl_cost_zero(x->n, &p->net));
+    return count(p, pl_cost_zero(x->kind, x->n, &p->net));
 }
 
 static pl_status words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {

@@ -328,9 +328,10 @@ static pl_status check_compared(const pl_party *p, const pl_svec *x, const pl_sv
 
 pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out) {
     PL_TRY(check_compared(p, x, y));
-    if (x->kind != PL_ARITH_32)
-        PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
-    if (bits < 1 || bits > (x->kind == PL_ARITH_32 ? 32u : 64u))
+    if (pl_kind_is_bool(x->kind))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s: it takes numbers",
+                       pl_kind_name(x->kind));
+    if (bits < 1 || bits > 8 * pl_kind_bytes(x->kind, 1))
         return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s with %u bits",
                        pl_kind_name(x->kind), bits);
     if (p->scheme->sign == NULL)
@@ -340,7 +341,8 @@ pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits
 
 pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     PL_TRY(check_compared(p, x, y));
-    PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
+    if (x->kind != PL_ARITH_128)
+        PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
     if (p->scheme->zero == NULL)
         return lacks(p, "compare");
     WITH_RESULT(PL_BIT, x->n, OPERANDS(x, y), p->scheme->zero(p, x, y, &result));

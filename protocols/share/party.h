@@ -131,8 +131,9 @@ PL_STATUS pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_ma
 /* Conversions and comparisons, as the scheme has them. mpc/ makes nicer ones of these.
  *
  * pl_sign: the sign of x - y (y NULL: of x), a bit per element. The values are signed integers of
- * `bits` bits, 1 to 64 (1 to 32), and so is x - y, or it is wrong. Shape: PL_ARITH_64 or _32 [n] ->
- * PL_BIT [n]. pl_zero: whether x = y (y NULL: 0), in the whole ring. PL_ARITH_64 [n] -> PL_BIT [n].
+ * `bits` bits, 1 to the width of the ring, and so is x - y, or it is wrong. Shape: of an arithmetic
+ * kind [n] -> PL_BIT [n]. pl_zero: whether x = y (y NULL: 0), in the whole ring. PL_ARITH_64 or
+ * _128 [n] -> PL_BIT [n].
  * pl_words: the low `bits` bits of x as words. PL_ARITH_64 [n] -> PL_BOOL_64 [n].
  * pl_number: words as numbers. PL_BOOL_64 [n] -> PL_ARITH_64 [n].
  * pl_bit_to_arith: 0 or 1 in the ring of kind. PL_BIT [n] -> kind [n].

@@ -70,6 +70,21 @@ OP(to_128) {
     PL_TRY(pl_less_than(p, x, y, 20, out));
     return pl_bit_to_arith(p, out, PL_ARITH_128, out);
 }
+/* Of numbers of 128 bits, made of bits. */
+OP(less_128) {
+    pl_svec bits = {0}, wide = {0};
+    pl_status status;
+    PL_CHECK(status, pl_less_than(p, x, y, 20, &bits));
+    PL_CHECK(status, pl_bit_to_arith(p, &bits, PL_ARITH_128, &wide));
+    PL_CHECK(status, pl_neg(p, &wide, out));
+    PL_CHECK(status, pl_less_than(p, &wide, out, 128, &bits));
+    PL_CHECK(status, pl_equal(p, &wide, out, out));
+    PL_CHECK(status, pl_xor(p, &bits, out, out));
+out:
+    pl_svec_done(&bits);
+    pl_svec_done(&wide);
+    return status;
+}
 OP(shuffle) {
     (void)y;
     PL_TRY(pl_svec_dup(x, out));
@@ -163,6 +178,7 @@ const every_op every_ops[] = {
     {"together", false, run_together},
     {"words", false, run_words},
     {"to_128", false, run_to_128},
+    {"less_128", false, run_less_128},
     {"shuffle", false, run_shuffle},
     {"less_rows", false, run_less_rows},
     {"sort", true, run_sort},

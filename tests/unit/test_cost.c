@@ -120,6 +120,8 @@ static pl_status run_op(pl_party *p, const measured *m, vectors *v) {
 static pl_kind input_kind(const measured *m) {
     switch (m->op) {
     case MUL:
+    case SIGN:
+    case ZERO:
     case OPEN:
     case SHUFFLE:
     case INPUT_INSIDE:
@@ -227,7 +229,13 @@ static void operations(void **state) {
             const pl_net *net = &nets[k];
             for (size_t w = 0; w < 5; w++)
                 in_blocks(n, widths[w], net);
-            check((measured){.op = ZERO, .n = n}, net, pl_cost_zero(n, net));
+            check((measured){.op = ZERO, .n = n}, net, pl_cost_zero(PL_ARITH_64, n, net));
+            check((measured){.op = ZERO, .kind = PL_ARITH_128, .n = n}, net,
+                  pl_cost_zero(PL_ARITH_128, n, net));
+            static const unsigned wide[] = {3, 65, 100, 128};
+            for (size_t w = 0; w < 4; w++)
+                check((measured){.op = SIGN, .kind = PL_ARITH_128, .n = n, .bits = wide[w]}, net,
+                      pl_cost_sign(n, wide[w], net));
             check((measured){.op = NUMBER, .n = n}, net, pl_cost_number(n, net));
             for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
                 if (!pl_kind_is_bool(kind))
@@ -307,7 +315,7 @@ static pl_cost cost_of(const measured *m, const pl_net *net) {
     case SIGN:
         return pl_cost_sign(m->n, m->bits, net);
     case ZERO:
-        return pl_cost_zero(m->n, net);
+        return pl_cost_zero(m->kind, m->n, net);
     case WORDS:
         return pl_cost_words(m->n, m->bits, net);
     case NUMBER:
@@ -354,6 +362,8 @@ static const measured sides[] = {
     {.op = SIGN, .bits = 20},
     {.op = SIGN, .bits = 64},
     {.op = ZERO},
+    {.op = ZERO, .kind = PL_ARITH_128},
+    {.op = SIGN, .kind = PL_ARITH_128, .bits = 100},
     {.op = WORDS, .bits = 33},
     {.op = NUMBER},
     {.op = TO_ARITH, .kind = PL_ARITH_64},

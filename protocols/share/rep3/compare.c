@@ -61,7 +61,8 @@ static pl_status compare_new(const pl_svec *x, const pl_svec *y, const pl_svec *
         c->source.x[i] = x->component[i];
         c->source.y[i] = y == NULL ? NULL : y->component[i];
     }
-    c->source.is_32 = x->kind == PL_ARITH_32;
+    c->source.kind = x->kind;
+    c->source.n = x->n;
     c->out = *out;
     *out_compare = c;
     return PL_OK;
@@ -148,11 +149,11 @@ static void take_zero(const compare *c, const pl_adder *a, size_t at) {
 pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     compare *c;
     PL_TRY(compare_new(x, y, out, &c));
-    c->n_planes = 64;
+    c->n_planes = x->kind == PL_ARITH_128 ? 128 : 64;
     c->take = take_zero;
-    c->source.add[1] = UINT64_MAX;
-    pl_carry_plan_and_tree(&c->plan, 64);
-    pl_flow flow = pl_flow_zero(pl_bit_words(x->n), &p->net);
+    c->source.add[1] = -1;
+    pl_carry_plan_and_tree(&c->plan, c->n_planes);
+    pl_flow flow = pl_flow_zero(pl_bit_words(x->n), c->n_planes, &p->net);
     return pl_flow_submit(p, &flow, &dealt, c);
 }
 

@@ -154,12 +154,14 @@ PL_STATUS pl_adder_init(pl_adder *a, const pl_carry_plan *plan, size_t words, un
 void pl_adder_done(pl_adder *a);
 
 /* What is compared: x - y of each component (y may be NULL), plus a constant: add[0] at the dealer,
- * to the sum of its components, add[1] to the third one. 32: x and y are of PL_ARITH_32. */
+ * to the sum of its components, add[1] to the third one. x and y are of an arithmetic kind. */
 typedef struct pl_source {
     const void *x[2], *y[2];
-    bool is_32, is_single;     /* single: x[0] already is what each party has to put in */
+    pl_kind kind;
+    size_t n;                  /* elements; of PL_ARITH_128 only, which has less padding */
+    bool is_single;            /* x[0] already is what each party has to put in */
     const uint64_t *shared[2]; /* v is not known to two parties but shared, as words; or NULL */
-    uint64_t add[2];
+    int64_t add[2];
 } pl_source;
 
 /* pl_adder_deal starts a block of `words` words at word `at`: the dealer of each third shares the

@@ -10,7 +10,7 @@
  * What it lets out: a result is rounded up exactly where v mod 2^f is less than z mod 2^f, that is
  * where 0 < u mod 2^f <= z mod 2^f; and every compute party knows u or v. So to a compute party a
  * result that is opened says more about z than the result does; to anybody else the rounding is an
- * independent coin. A protocol that rounds by an independent coin cannot be simulated by it (Li et
+ * independent coin. It therefore does not realise a truncation that rounds by such a coin (Li et
  * al. 2023, "Efficient 3PC for Binary Circuits with Application to Maliciously-Secure DNN
  * Inference").
  *
