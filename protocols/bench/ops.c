@@ -215,10 +215,10 @@ static pl_status run_b2a(pl_trial *b) {
     return pl_bit_to_arith(b->p, &b->v[0], arith(b), &b->v[2]);
 }
 static pl_cost cost_lt(const pl_trial *b, const pl_net *net) {
-    return pl_less_than_cost(b->n, b->bits - 1, net);
+    return pl_less_than_cost(arith(b), b->n, b->bits - 1, net);
 }
 static pl_cost cost_eq(const pl_trial *b, const pl_net *net) {
-    return pl_cost_zero(b->n, net);
+    return pl_cost_zero(PL_ARITH_64, b->n, net);
 }
 static pl_cost cost_a2b(const pl_trial *b, const pl_net *net) {
     return pl_cost_words(b->n, 64, net);
@@ -243,6 +243,18 @@ static pl_status run_fixmul(pl_trial *b) {
 }
 static pl_cost cost_fixmul(const pl_trial *b, const pl_net *net) {
     return pl_cost_mul_fixed(b->n, FRAC_BITS, net);
+}
+
+static pl_status run_fixnear(pl_trial *b) {
+    return pl_mul_fixed_probabilistic(b->p, &b->v[0], &b->v[1], FRAC_BITS, &b->v[2]);
+}
+/* What exact truncation gives, or one unit more. */
+static bool fits_fixnear(const pl_trial *b, size_t which, size_t i, uint64_t value) {
+    (void)which;
+    return value - fixed_product(b, i) <= 1;
+}
+static pl_cost cost_fixnear(const pl_trial *b, const pl_net *net) {
+    return pl_cost_mul_fixed_probabilistic(b->n, net);
 }
 
 static pl_matmul_shape shape_of(const pl_trial *b) {
@@ -589,6 +601,17 @@ const pl_op pl_ops[] = {
      .expected = fixed_product,
      .result = 2,
      .cost = cost_fixmul,
+     .result_kind = kind_64},
+    {.name = "fixnear",
+     .what = "fixed-point product, rounded at random to one of two neighbours",
+     .n_suite = 1000000,
+     .n_max = 100000000,
+     .n_plot = 10000000,
+     .prepare = prepare_fixed,
+     .run = run_fixnear,
+     .fits = fits_fixnear,
+     .result = 2,
+     .cost = cost_fixnear,
      .result_kind = kind_64},
     {.name = "matmul",
      .what = "product of n x n matrices, fixed point",

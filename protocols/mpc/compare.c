@@ -19,14 +19,19 @@ static pl_status require_64(const pl_svec *x) {
                    pl_kind_name(x->kind));
 }
 
+static unsigned width_of(pl_kind kind) {
+    return 8 * (unsigned)pl_kind_bytes(kind, 1);
+}
+
 /* The signs of x, y and x - y, in the rounds of one. */
 static pl_status three_signs(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec signs[3]) {
+    unsigned width = width_of(x->kind);
     PL_TRY(pl_together_begin(p));
-    pl_status status = pl_sign(p, x, NULL, 64, &signs[0]);
+    pl_status status = pl_sign(p, x, NULL, width, &signs[0]);
     if (pl_is_ok(status))
-        status = pl_sign(p, y, NULL, 64, &signs[1]);
+        status = pl_sign(p, y, NULL, width, &signs[1]);
     if (pl_is_ok(status))
-        status = pl_sign(p, x, y, 64, &signs[2]);
+        status = pl_sign(p, x, y, width, &signs[2]);
     return pl_together_end(p, status);
 }
 
@@ -46,16 +51,20 @@ out:
     return status;
 }
 
-static pl_status check_bits(unsigned bits) {
-    return bits >= 1 && bits <= 64
-               ? PL_OK
-               : pl_fail(PL_INVALID_ARGUMENT, "cannot compare values of %u bits: 1 to 64", bits);
+static pl_status check_bits(const pl_svec *x, unsigned bits) {
+    if (pl_kind_is_bool(x->kind))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s: it takes numbers",
+                       pl_kind_name(x->kind));
+    if (bits < 1 || bits > width_of(x->kind))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare values of %u bits: 1 to %u", bits,
+                       width_of(x->kind));
+    return PL_OK;
 }
 
 pl_status pl_less_than(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
                        pl_svec *out) {
-    PL_TRY(check_bits(bits));
-    if (bits == 64 && x->kind != PL_ARITH_32)
+    PL_TRY(check_bits(x, bits));
+    if (bits == width_of(x->kind))
         return less_than_full(p, x, y, out);
     return pl_sign(p, x, y, bits + 1, out);
 }
@@ -65,7 +74,7 @@ pl_status pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, 
     pl_svec other = {0};
     pl_status status;
     PL_TRY(require_64(x));
-    PL_TRY(check_bits(bits));
+    PL_TRY(check_bits(x, bits));
     if (bits == 64) {
         PL_CHECK(status, pl_constant(p, PL_ARITH_64, x->n, c, &other));
         PL_CHECK(status, less_than_full(p, x, &other, out));
@@ -78,10 +87,10 @@ out:
     return status;
 }
 
-pl_cost pl_less_than_cost(size_t n, unsigned bits, const pl_net *net) {
-    if (bits < 64)
+pl_cost pl_less_than_cost(pl_kind kind, size_t n, unsigned bits, const pl_net *net) {
+    if (bits < width_of(kind))
         return pl_cost_sign(n, bits + 1, net);
-    pl_cost one = pl_cost_sign(n, 64, net);
+    pl_cost one = pl_cost_sign(n, bits, net);
     pl_cost all = pl_cost_together(one, pl_cost_together(one, one));
     return pl_cost_add(all, pl_cost_mul(PL_BIT, n));
 }

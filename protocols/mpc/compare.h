@@ -7,19 +7,21 @@
 
 /* pl_less_than gives 1 where x[i] < y[i], as signed integers; pl_less_than_public the same for a
  * public y.
- * Shape:   x, y PL_ARITH_64 [n] (c [n]) -> out PL_BIT [n]; out may be an input. bits: 1 to 64, the
- * width that all values have; fewer are cheaper. Up to 63 the sign of x - y is looked at; with 64
- * it may have wrapped, and the signs of x and y are looked at too, which costs three times as much.
+ * Shape:   x, y of an arithmetic kind [n] (x PL_ARITH_64, c [n]) -> out PL_BIT [n]; out may be an
+ * input. bits: 1 to the width of the ring, the width that all values have; fewer are cheaper. Below
+ * the ring's the sign of x - y is looked at; with all of its bits that may have wrapped, and the
+ * signs of x and y are looked at too, which costs three times as much, in the same rounds and one.
  * A value outside of its width makes its result wrong, and nobody can notice.
  * Cost:    pl_less_than_cost. Secret: x, y, out. Public: n, c, bits. */
 PL_STATUS pl_less_than(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
                        pl_svec *out);
 PL_STATUS pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, unsigned bits,
                               pl_svec *out);
-pl_cost pl_less_than_cost(size_t n, unsigned bits, const pl_net *net);
+pl_cost pl_less_than_cost(pl_kind kind, size_t n, unsigned bits, const pl_net *net);
 
 /* pl_equal gives 1 where x[i] = y[i]; pl_equal_public for a public y.
- * Shape:   as above, any values. Cost: pl_cost_zero. */
+ * Shape:   x, y PL_ARITH_64 or _128 [n] (x PL_ARITH_64, c [n]) -> out PL_BIT [n], any values.
+ * Cost:    pl_cost_zero. */
 PL_STATUS pl_equal(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out);
 PL_STATUS pl_equal_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_svec *out);
 

@@ -129,7 +129,7 @@ out:
 
 pl_cost pl_cohort_cost(size_t n_counts, size_t n_owners, size_t n_cells, const pl_net *net) {
     size_t n = n_counts * (n_owners + 1);
-    pl_cost cost = pl_less_than_cost(2 * n * n_cells, 63, net);
+    pl_cost cost = pl_less_than_cost(PL_ARITH_64, 2 * n * n_cells, 63, net);
     for (n++; n > 1; n -= n / 2)
         cost = pl_cost_add(cost, pl_cost_mul(PL_BIT, n / 2 * n_cells));
     return cost;

@@ -106,9 +106,12 @@ pl_cost pl_cost_words(size_t n, unsigned bits, const pl_net *net) {
     return carries(n, bits, true, net);
 }
 
-pl_cost pl_cost_zero(size_t n, const pl_net *net) {
-    pl_flow flow = pl_flow_zero(pl_bit_words(n), net);
-    return blocks(&flow, 1 + 6, 8 * UINT64_C(63), (uint64_t[3]){8 * UINT64_C(64)});
+/* A tree of n_bits - 1 ANDs. */
+pl_cost pl_cost_zero(pl_kind kind, size_t n, const pl_net *net) {
+    unsigned n_bits = kind == PL_ARITH_128 ? 128 : 64, n_rounds = kind == PL_ARITH_128 ? 7 : 6;
+    pl_flow flow = pl_flow_zero(pl_bit_words(n), n_bits, net);
+    return blocks(&flow, 1 + n_rounds, 8 * (uint64_t)(n_bits - 1),
+                  (uint64_t[3]){8 * (uint64_t)n_bits});
 }
 
 pl_cost pl_cost_less_rows(size_t n, unsigned bits, const pl_net *net) {
@@ -150,6 +153,13 @@ pl_cost pl_cost_mul_fixed(size_t n, unsigned frac_bits, const pl_net *net) {
     return blocks(&flow, 1 + 1 + plan.n_rounds + 2, 8 * (uint64_t)plan.begin[plan.n_rounds],
                   (uint64_t[3]){8 * (uint64_t)frac_bits + NUMBERS + NUMBERS / 2 + NUMBERS,
                                 2 * NUMBERS, 2 * NUMBERS});
+}
+
+/* Local parts by two roles, the shifted addend by the third; by each a part of the wrap. */
+pl_cost pl_cost_mul_fixed_probabilistic(size_t n, const pl_net *net) {
+    uint64_t bytes = NUMBERS + NUMBERS / 2;
+    pl_flow flow = pl_flow_bits(pl_bit_words(n), net);
+    return blocks(&flow, 3, 0, (uint64_t[3]){bytes, bytes, bytes});
 }
 
 pl_cost pl_cost_matmul(const pl_matmul_shape *shape, const pl_net *net) {

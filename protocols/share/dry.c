@@ -62,6 +62,17 @@ static pl_status truncate_values(pl_party *p, const pl_svec *x, unsigned frac_bi
     return mul_fixed(p, x, x, frac_bits, out);
 }
 
+static pl_status truncate_near(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
+    (void)frac_bits, (void)out;
+    return count(p, pl_cost_mul_fixed_probabilistic(x->n, &p->net));
+}
+
+static pl_status mul_fixed_near(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                                pl_svec *out) {
+    (void)y;
+    return truncate_near(p, x, frac_bits, out);
+}
+
 static pl_status matmul(pl_party *p, const pl_svec *x, const pl_svec *y,
                         const pl_matmul_shape *shape, pl_svec *out) {
     (void)x, (void)y, (void)out;
@@ -76,7 +87,7 @@ static pl_status sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned 
 
 static pl_status zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     (void)y, (void)out;
-    return count(p, pl_cost_zero(x->n, &p->net));
+    return count(p, pl_cost_zero(x->kind, x->n, &p->net));
 }
 
 static pl_status words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
@@ -142,6 +153,8 @@ static const pl_scheme dry = {
     .mul = mul,
     .mul_fixed = mul_fixed,
     .truncate = truncate_values,
+    .mul_fixed_probabilistic = mul_fixed_near,
+    .truncate_probabilistic = truncate_near,
     .matmul = matmul,
     .sign = sign,
     .zero = zero,

@@ -51,6 +51,12 @@ static pl_status run_mul_fixed(pl_party *p, const operands *o) {
 static pl_status run_truncate(pl_party *p, const operands *o) {
     return p->scheme->truncate(p, o->x, o->bits, o->out);
 }
+static pl_status run_mul_near(pl_party *p, const operands *o) {
+    return p->scheme->mul_fixed_probabilistic(p, o->x, o->y, o->bits, o->out);
+}
+static pl_status run_truncate_near(pl_party *p, const operands *o) {
+    return p->scheme->truncate_probabilistic(p, o->x, o->bits, o->out);
+}
 static pl_status run_matmul(pl_party *p, const operands *o) {
     return p->scheme->matmul(p, o->x, o->y, o->shape, o->out);
 }
@@ -207,11 +213,22 @@ static pl_status check_frac_bits(unsigned frac_bits) {
                    frac_bits);
 }
 
-pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
-                       pl_svec *out) {
+static pl_status check_fixed(const pl_party *p, const pl_svec *x, const pl_svec *y,
+                             unsigned frac_bits) {
     PL_TRY(check_factors(p, x, y));
     PL_TRY(check_kind(x, PL_ARITH_64, "multiply fixed-point"));
-    PL_TRY(check_frac_bits(frac_bits));
+    return check_frac_bits(frac_bits);
+}
+
+static pl_status check_truncated(const pl_party *p, const pl_svec *x, unsigned frac_bits) {
+    PL_TRY(check_sharing(p, x));
+    PL_TRY(check_kind(x, PL_ARITH_64, "truncate"));
+    return check_frac_bits(frac_bits);
+}
+
+pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
+                       pl_svec *out) {
+    PL_TRY(check_fixed(p, x, y, frac_bits));
     if (p->scheme->mul_fixed == NULL)
         return lacks(p, "multiply fixed-point numbers");
     operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64};
@@ -219,13 +236,29 @@ pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
 }
 
 pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
-    PL_TRY(check_sharing(p, x));
-    PL_TRY(check_kind(x, PL_ARITH_64, "truncate"));
-    PL_TRY(check_frac_bits(frac_bits));
+    PL_TRY(check_truncated(p, x, frac_bits));
     if (p->scheme->truncate == NULL)
         return lacks(p, "truncate");
     operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64};
     return with_result(p, run_truncate, o, x->n, out);
+}
+
+pl_status pl_mul_fixed_probabilistic(pl_party *p, const pl_svec *x, const pl_svec *y,
+                                     unsigned frac_bits, pl_svec *out) {
+    PL_TRY(check_fixed(p, x, y, frac_bits));
+    if (p->scheme->mul_fixed_probabilistic == NULL)
+        return lacks(p, "multiply fixed-point numbers with a truncation at random");
+    operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64};
+    return with_result(p, run_mul_near, o, x->n, out);
+}
+
+pl_status pl_truncate_probabilistic(pl_party *p, const pl_svec *x, unsigned frac_bits,
+                                    pl_svec *out) {
+    PL_TRY(check_truncated(p, x, frac_bits));
+    if (p->scheme->truncate_probabilistic == NULL)
+        return lacks(p, "truncate at random");
+    operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64};
+    return with_result(p, run_truncate_near, o, x->n, out);
 }
 
 pl_status pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *shape,
@@ -258,9 +291,10 @@ static pl_status check_compared(const pl_party *p, const pl_svec *x, const pl_sv
 
 pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out) {
     PL_TRY(check_compared(p, x, y));
-    if (x->kind != PL_ARITH_32)
-        PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
-    if (bits < 1 || bits > (x->kind == PL_ARITH_32 ? 32u : 64u))
+    if (pl_kind_is_bool(x->kind))
+        return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s: it takes numbers",
+                       pl_kind_name(x->kind));
+    if (bits < 1 || bits > 8 * pl_kind_bytes(x->kind, 1))
         return pl_fail(PL_INVALID_ARGUMENT, "cannot compare elements of %s with %u bits",
                        pl_kind_name(x->kind), bits);
     if (p->scheme->sign == NULL)
@@ -271,7 +305,8 @@ pl_status pl_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits
 
 pl_status pl_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     PL_TRY(check_compared(p, x, y));
-    PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
+    if (x->kind != PL_ARITH_128)
+        PL_TRY(check_kind(x, PL_ARITH_64, "compare"));
     if (p->scheme->zero == NULL)
         return lacks(p, "compare");
     operands o = {.x = x, .y = y, .kind = PL_BIT};

@@ -128,6 +128,22 @@ PL_STATUS pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
                        pl_svec *out);
 PL_STATUS pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out);
 
+/* pl_mul_fixed_probabilistic and pl_truncate_probabilistic are the same, rounded at random: where
+ * x y / 2^frac_bits is a whole number they give it, else one of its two neighbours, the upper one
+ * with a probability that is the fraction (plain: always the lower one); never anything further
+ * away. For half the bytes, and few rounds. Only on request, never in place of the exact ones,
+ * because of what it lets out: which neighbour it is depends on the low bits of shares that
+ * compute parties hold. A result that is opened to one of them, or anything made of it, tells it
+ * more about the number that was truncated than the result does: something about the frac_bits
+ * below its last place. As long as results stay shared, nothing is let out. Shape, range: as of
+ * pl_mul_fixed. Cost: pl_cost_mul_fixed_probabilistic: 12 bytes an element, 3 rounds. Secret: x, y,
+ * out. Public: n, frac_bits. Source: share/rep3/truncate_near.c; on what is let out Li et al. 2023,
+ * "Efficient 3PC for Binary Circuits with Application to Maliciously-Secure DNN Inference". */
+PL_STATUS pl_mul_fixed_probabilistic(pl_party *p, const pl_svec *x, const pl_svec *y,
+                                     unsigned frac_bits, pl_svec *out);
+PL_STATUS pl_truncate_probabilistic(pl_party *p, const pl_svec *x, unsigned frac_bits,
+                                    pl_svec *out);
+
 /* pl_matmul is the matrix product out = x y, rows one after the other; frac_bits 0: no truncation,
  * else every sum of products is truncated as in pl_mul_fixed (once, so it is exact).
  * Shape:   x PL_ARITH_64 [m k], y [k n], out [m n]. Requires |sums| < 2^62 when truncated.
@@ -143,8 +159,9 @@ PL_STATUS pl_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_ma
 /* Conversions and comparisons, as the scheme has them. mpc/ makes nicer ones of these.
  *
  * pl_sign: the sign of x - y (y NULL: of x), a bit per element. The values are signed integers of
- * `bits` bits, 1 to 64 (1 to 32), and so is x - y, or it is wrong. Shape: PL_ARITH_64 or _32 [n] ->
- * PL_BIT [n]. pl_zero: whether x = y (y NULL: 0), in the whole ring. PL_ARITH_64 [n] -> PL_BIT [n].
+ * `bits` bits, 1 to the width of the ring, and so is x - y, or it is wrong. Shape: of an arithmetic
+ * kind [n] -> PL_BIT [n]. pl_zero: whether x = y (y NULL: 0), in the whole ring. PL_ARITH_64 or
+ * _128 [n] -> PL_BIT [n].
  * pl_words: the low `bits` bits of x as words. PL_ARITH_64 [n] -> PL_BOOL_64 [n].
  * pl_number: words as numbers. PL_BOOL_64 [n] -> PL_ARITH_64 [n].
  * pl_bit_to_arith: 0 or 1 in the ring of kind. PL_BIT [n] -> kind [n].

@@ -44,6 +44,10 @@ struct pl_scheme {
     pl_status (*mul_fixed)(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
                            pl_svec *out);
     pl_status (*truncate)(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out);
+    pl_status (*mul_fixed_probabilistic)(pl_party *p, const pl_svec *x, const pl_svec *y,
+                                         unsigned frac_bits, pl_svec *out);
+    pl_status (*truncate_probabilistic)(pl_party *p, const pl_svec *x, unsigned frac_bits,
+                                        pl_svec *out);
     pl_status (*matmul)(pl_party *p, const pl_svec *x, const pl_svec *y,
                         const pl_matmul_shape *shape, pl_svec *out);
     pl_status (*sign)(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits, pl_svec *out);

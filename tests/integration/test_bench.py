@@ -9,7 +9,7 @@ import sys
 
 FIELDS = ("op scheme bits n transport net lanes seconds_min seconds_median per_second rounds bytes_sent_per_party peak_rss_bytes "
           "limit_ratio machine version").split()
-NAMES = "mul and lt eq b2a fixmul matmul chain shuffle sort div limit".split()
+NAMES = "mul and lt eq b2a fixmul fixnear matmul chain shuffle sort div limit".split()
 
 
 def expect(condition, text):

@@ -16,6 +16,13 @@ OP(truncate) {
     (void)y;
     return pl_truncate(p, x, 3, out);
 }
+OP(mul_near) {
+    return pl_mul_fixed_probabilistic(p, x, y, 8, out);
+}
+OP(truncate_near) {
+    (void)y;
+    return pl_truncate_probabilistic(p, x, 3, out);
+}
 OP(matmul) {
     pl_svec factor = {0};
     pl_status status = pl_slice(y, 0, 70, &factor);
@@ -70,6 +77,21 @@ OP(words) {
 OP(to_128) {
     PL_TRY(pl_less_than(p, x, y, 20, out));
     return pl_bit_to_arith(p, out, PL_ARITH_128, out);
+}
+/* Of numbers of 128 bits, made of bits. */
+OP(less_128) {
+    pl_svec bits = {0}, wide = {0};
+    pl_status status;
+    PL_CHECK(status, pl_less_than(p, x, y, 20, &bits));
+    PL_CHECK(status, pl_bit_to_arith(p, &bits, PL_ARITH_128, &wide));
+    PL_CHECK(status, pl_neg(p, &wide, out));
+    PL_CHECK(status, pl_less_than(p, &wide, out, 128, &bits));
+    PL_CHECK(status, pl_equal(p, &wide, out, out));
+    PL_CHECK(status, pl_xor(p, &bits, out, out));
+out:
+    pl_svec_done(&bits);
+    pl_svec_done(&wide);
+    return status;
 }
 OP(shuffle) {
     (void)y;
@@ -161,6 +183,8 @@ const every_op every_ops[] = {
     {"mul", run_mul},
     {"mul_fixed", run_mul_fixed},
     {"truncate", run_truncate},
+    {"mul_near", run_mul_near},
+    {"truncate_near", run_truncate_near},
     {"matmul", run_matmul},
     {"less", run_less},
     {"less_full", run_less_full},
@@ -170,6 +194,7 @@ const every_op every_ops[] = {
     {"together", run_together},
     {"words", run_words},
     {"to_128", run_to_128},
+    {"less_128", run_less_128},
     {"shuffle", run_shuffle},
     {"less_rows", run_less_rows},
     {"sort", run_sort},

@@ -17,6 +17,8 @@ typedef enum what {
     TO_ARITH,
     MUL_FIXED,
     TRUNCATE,
+    MUL_NEAR,
+    TRUNCATE_NEAR,
     MATMUL,
     LESS_ROWS,
     SHUFFLE,
@@ -89,6 +91,10 @@ static pl_status compute(pl_party *p, const measured *m, vectors *v) {
         return pl_mul_fixed(p, x, x, m->bits, y);
     case TRUNCATE:
         return pl_truncate(p, x, m->bits, y);
+    case MUL_NEAR:
+        return pl_mul_fixed_probabilistic(p, x, x, m->bits, y);
+    case TRUNCATE_NEAR:
+        return pl_truncate_probabilistic(p, x, m->bits, y);
     case MATMUL:
         return pl_matmul(p, x, &v->one, &shape, y);
     case LESS_ROWS:
@@ -114,6 +120,8 @@ static pl_status run_op(pl_party *p, const measured *m, vectors *v) {
 static pl_kind input_kind(const measured *m) {
     switch (m->op) {
     case MUL:
+    case SIGN:
+    case ZERO:
     case OPEN:
     case SHUFFLE:
     case INPUT_INSIDE:
@@ -206,6 +214,9 @@ static void in_blocks(size_t n, unsigned bits, const pl_net *net) {
     check(product, net, pl_cost_matmul(&shape, net));
     check((measured){.op = MUL_FIXED, .n = n, .bits = bits}, net, pl_cost_mul_fixed(n, bits, net));
     check((measured){.op = TRUNCATE, .n = n, .bits = bits}, net, pl_cost_mul_fixed(n, bits, net));
+    pl_cost near = pl_cost_mul_fixed_probabilistic(n, net);
+    check((measured){.op = MUL_NEAR, .n = n, .bits = bits}, net, near);
+    check((measured){.op = TRUNCATE_NEAR, .n = n, .bits = bits}, net, near);
 }
 
 static void operations(void **state) {
@@ -218,7 +229,13 @@ static void operations(void **state) {
             const pl_net *net = &nets[k];
             for (size_t w = 0; w < 5; w++)
                 in_blocks(n, widths[w], net);
-            check((measured){.op = ZERO, .n = n}, net, pl_cost_zero(n, net));
+            check((measured){.op = ZERO, .n = n}, net, pl_cost_zero(PL_ARITH_64, n, net));
+            check((measured){.op = ZERO, .kind = PL_ARITH_128, .n = n}, net,
+                  pl_cost_zero(PL_ARITH_128, n, net));
+            static const unsigned wide[] = {3, 65, 100, 128};
+            for (size_t w = 0; w < 4; w++)
+                check((measured){.op = SIGN, .kind = PL_ARITH_128, .n = n, .bits = wide[w]}, net,
+                      pl_cost_sign(n, wide[w], net));
             check((measured){.op = NUMBER, .n = n}, net, pl_cost_number(n, net));
             for (pl_kind kind = 0; kind < PL_KIND_COUNT; kind++) {
                 if (!pl_kind_is_bool(kind))
@@ -298,7 +315,7 @@ static pl_cost cost_of(const measured *m, const pl_net *net) {
     case SIGN:
         return pl_cost_sign(m->n, m->bits, net);
     case ZERO:
-        return pl_cost_zero(m->n, net);
+        return pl_cost_zero(m->kind, m->n, net);
     case WORDS:
         return pl_cost_words(m->n, m->bits, net);
     case NUMBER:
@@ -308,6 +325,9 @@ static pl_cost cost_of(const measured *m, const pl_net *net) {
     case MUL_FIXED:
     case TRUNCATE:
         return pl_cost_mul_fixed(m->n, m->bits, net);
+    case MUL_NEAR:
+    case TRUNCATE_NEAR:
+        return pl_cost_mul_fixed_probabilistic(m->n, net);
     case MATMUL:
         return pl_cost_matmul(&shape, net);
     case LESS_ROWS:
@@ -342,12 +362,16 @@ static const measured sides[] = {
     {.op = SIGN, .bits = 20},
     {.op = SIGN, .bits = 64},
     {.op = ZERO},
+    {.op = ZERO, .kind = PL_ARITH_128},
+    {.op = SIGN, .kind = PL_ARITH_128, .bits = 100},
     {.op = WORDS, .bits = 33},
     {.op = NUMBER},
     {.op = TO_ARITH, .kind = PL_ARITH_64},
     {.op = TO_ARITH, .kind = PL_ARITH_128},
     {.op = MUL_FIXED, .bits = 20},
     {.op = TRUNCATE, .bits = 7},
+    {.op = MUL_NEAR, .bits = 20},
+    {.op = TRUNCATE_NEAR, .bits = 7},
     {.op = MATMUL, .bits = 0},
     {.op = MATMUL, .bits = 12},
     {.op = LESS_ROWS, .bits = 130},

@@ -62,6 +62,7 @@ static pl_status other_operations(pl_party *p, const pl_svec *x) {
     PL_CHECK(status, pl_choose(p, &out, x, x, &out));
     PL_CHECK(status, pl_mul_fixed(p, x, x, 3, &out));
     PL_CHECK(status, pl_truncate(p, x, 3, &out));
+    PL_CHECK(status, pl_truncate_probabilistic(p, x, 3, &out));
     PL_CHECK(status, pl_matmul(p, x, x, &(pl_matmul_shape){1, 5, 1, 3}, &out));
     PL_CHECK(status, pl_matmul(p, x, x, &(pl_matmul_shape){5, 1, 5, 0}, &out));
     PL_CHECK(status, pl_less_than(p, x, x, 64, &out));

@@ -134,6 +134,8 @@ static pl_status refused_operations(pl_party *p, const pl_svec *x, const pl_svec
     PL_TRY(refused(pl_mul_fixed(p, x, x, 33, out), "by 33 bits"));
     PL_TRY(refused(pl_mul_fixed(p, x, shorter, 3, out), "3 elements of ring 2^64 by 2"));
     PL_TRY(refused(pl_truncate(p, x, 0, out), "by 0 bits"));
+    PL_TRY(refused(pl_mul_fixed_probabilistic(p, x, x, 33, out), "by 33 bits"));
+    PL_TRY(refused(pl_truncate_probabilistic(p, x, 0, out), "by 0 bits"));
     PL_TRY(refused(pl_matmul(p, x, x, &(pl_matmul_shape){2, 2, 2, 0}, out), "are not matrices"));
     PL_TRY(refused(pl_sign(p, x, shorter, 64, out), "cannot compare 3"));
     PL_TRY(refused(pl_sign(p, x, x, 65, out), "65 bits"));

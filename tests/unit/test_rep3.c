@@ -31,6 +31,8 @@ typedef enum op {
     OP_LESS,
     OP_LESS_FULL,
     OP_LESS_40,
+    OP_LESS_64,
+    OP_LESS_100,
     OP_LESS_PUBLIC,
     OP_LESS_PUBLIC_FULL,
     OP_SIGN_1,
@@ -53,18 +55,22 @@ static bool op_takes(op o, pl_kind kind) {
     case OP_WORDS_20:
     case OP_LESS_PUBLIC:
     case OP_LESS_PUBLIC_FULL:
-    case OP_LESS_FULL:
-    case OP_LESS_40:
-    case OP_EQUAL:
     case OP_EQUAL_PUBLIC:
     case OP_MAX:
     case OP_MIN:
     case OP_MUL_FIXED:
     case OP_TRUNCATE:
         return kind == PL_ARITH_64;
+    case OP_LESS_40:
+    case OP_EQUAL:
+        return kind == PL_ARITH_64 || kind == PL_ARITH_128;
+    case OP_LESS_64:
+    case OP_LESS_100:
+        return kind == PL_ARITH_128;
     case OP_LESS:
+    case OP_LESS_FULL:
     case OP_SIGN_1:
-        return kind == PL_ARITH_64 || kind == PL_ARITH_32;
+        return !pl_kind_is_bool(kind);
     case OP_TO_ARITH_64:
     case OP_TO_ARITH_128:
     case OP_TO_ARITH_32:
@@ -97,6 +103,8 @@ static pl_kind result_kind(op o, pl_kind kind) {
     case OP_LESS:
     case OP_LESS_FULL:
     case OP_LESS_40:
+    case OP_LESS_64:
+    case OP_LESS_100:
     case OP_LESS_PUBLIC:
     case OP_LESS_PUBLIC_FULL:
     case OP_SIGN_1:
@@ -165,8 +173,12 @@ static pl_u128 total_of(pl_kind kind, const void *x, size_t n) {
     return total;
 }
 
-static int64_t as_signed(pl_kind kind, pl_u128 value) {
-    return kind == PL_ARITH_32 ? (int32_t)(uint32_t)value : (int64_t)value;
+__extension__ typedef __int128 wide;
+
+static wide as_signed(pl_kind kind, pl_u128 value) {
+    return kind == PL_ARITH_128  ? (wide)value
+           : kind == PL_ARITH_32 ? (int32_t)(uint32_t)value
+                                 : (int64_t)value;
 }
 
 static int64_t floor_shift(int64_t value, unsigned distance) {
@@ -186,7 +198,7 @@ static bool row_is_less(const test_case *t, size_t i, size_t j) {
 
 static pl_u128 expect(const test_case *t, size_t i) {
     pl_u128 x = get(t->kind, t->x, i), y = get(t->kind, t->y, i);
-    int64_t a = as_signed(t->kind, x), b = as_signed(t->kind, y);
+    wide a = as_signed(t->kind, x), b = as_signed(t->kind, y);
     switch (t->o) {
     case OP_ADD:
     case OP_ADD_PUBLIC:
@@ -212,6 +224,8 @@ static pl_u128 expect(const test_case *t, size_t i) {
     case OP_LESS:
     case OP_LESS_FULL:
     case OP_LESS_40:
+    case OP_LESS_64:
+    case OP_LESS_100:
     case OP_LESS_PUBLIC:
     case OP_LESS_PUBLIC_FULL:
         return a < b;
@@ -227,9 +241,9 @@ static pl_u128 expect(const test_case *t, size_t i) {
     case OP_CHOOSE:
         return get(PL_BIT, t->x, i) != 0 ? x : y;
     case OP_MUL_FIXED:
-        return (pl_u128)floor_shift(a * b, FRAC_BITS);
+        return (pl_u128)floor_shift((int64_t)(a * b), FRAC_BITS);
     case OP_TRUNCATE:
-        return (pl_u128)floor_shift(a, FRAC_BITS);
+        return (pl_u128)floor_shift((int64_t)a, FRAC_BITS);
     case OP_LESS_ROWS:
         return row_is_less(t, i, (i * 7 + 3) % t->n);
     case OP_CONSTANT:
@@ -303,11 +317,15 @@ static pl_status apply(pl_party *p, const test_case *t, pl_svec *x, const pl_sve
     case OP_TO_ARITH_32:
         return pl_bit_to_arith(p, x, result_kind(t->o, t->kind), out);
     case OP_LESS:
-        return pl_less_than(p, x, y, t->kind == PL_ARITH_32 ? 31 : 63, out);
+        return pl_less_than(p, x, y, 8 * (unsigned)pl_kind_bytes(t->kind, 1) - 1, out);
     case OP_LESS_FULL:
-        return pl_less_than(p, x, y, 64, out);
+        return pl_less_than(p, x, y, 8 * (unsigned)pl_kind_bytes(t->kind, 1), out);
     case OP_LESS_40:
         return pl_less_than(p, x, y, 40, out);
+    case OP_LESS_64:
+        return pl_less_than(p, x, y, 64, out);
+    case OP_LESS_100:
+        return pl_less_than(p, x, y, 100, out);
     case OP_LESS_PUBLIC:
     case OP_LESS_PUBLIC_FULL:
         PL_TRY(pl_less_than_public(p, x, t->y, t->o == OP_LESS_PUBLIC ? 63 : 64, x)); /* out is x */
@@ -366,9 +384,29 @@ out:
     return status;
 }
 
+/* Pairs that are equal, one bit or one apart, of any signs, within the width of the comparison. */
+static void fit_128(const test_case *t, size_t i) {
+    wide *a = t->x, *b = t->y;
+    unsigned bits = t->o == OP_LESS_40    ? 40
+                    : t->o == OP_LESS_64  ? 64
+                    : t->o == OP_LESS_100 ? 100
+                    : t->o == OP_LESS     ? 127
+                                          : 128;
+    if (i % 5 == 0)
+        b[i] = a[i];
+    if (i % 5 == 1)
+        b[i] = (wide)((pl_u128)a[i] ^ (pl_u128)1 << i % 128);
+    if (i % 5 == 2)
+        b[i] = (wide)((pl_u128)a[i] + 1);
+    a[i] = (wide)((pl_u128)a[i] << (128 - bits)) >> (128 - bits);
+    b[i] = (wide)((pl_u128)b[i] << (128 - bits)) >> (128 - bits);
+}
+
 /* Some pairs equal, some one apart; and all within what the operation asks for. */
 static void fit(test_case *t, size_t i) {
     int64_t *a = t->x, *b = t->y;
+    if (t->kind == PL_ARITH_128 && result_kind(t->o, t->kind) == PL_BIT)
+        fit_128(t, i);
     if (t->kind == PL_ARITH_32 && t->o == OP_LESS) {
         int32_t *x = t->x, *y = t->y;
         x[i] /= 4;

@@ -48,6 +48,8 @@ static pl_status other_operations(pl_party *p, const pl_svec *x, const pl_svec *
     PL_CHECK(status, pl_bit_to_arith(p, &out, PL_ARITH_128, &out));
     PL_CHECK(status, pl_mul_fixed(p, x, y, 20, &out));
     PL_CHECK(status, pl_truncate(p, x, 20, &out));
+    PL_CHECK(status, pl_mul_fixed_probabilistic(p, x, y, 20, &out));
+    PL_CHECK(status, pl_truncate_probabilistic(p, x, 20, &out));
     PL_CHECK(status, pl_matmul(p, x, y, &(pl_matmul_shape){N / 8, 8, N / 8, 20}, &out));
     PL_CHECK(status, pl_words(p, x, 64, &row));
     PL_CHECK(status, pl_number(p, &row, &out));

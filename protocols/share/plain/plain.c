@@ -82,6 +82,14 @@ static uint64_t element(const pl_svec *x, size_t i) {
                                   : ((const uint64_t *)x->component[0])[i];
 }
 
+/* x - y, in the ring or modulo a larger power of two. */
+static pl_u128 difference(const pl_svec *x, const pl_svec *y, size_t i) {
+    if (x->kind != PL_ARITH_128)
+        return element(x, i) - element(y, i);
+    const pl_u128 *a = x->component[0], *b = y == NULL ? NULL : y->component[0];
+    return a[i] - (b == NULL ? 0 : b[i]);
+}
+
 static void put_bit(pl_svec *out, size_t i, uint64_t bit) {
     ((uint64_t *)out->component[0])[i / 64] |= bit << i % 64;
 }
@@ -90,14 +98,14 @@ static pl_status sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned 
                       pl_svec *out) {
     (void)p;
     for (size_t i = 0; i < x->n; i++)
-        put_bit(out, i, (element(x, i) - element(y, i)) >> (bits - 1) & 1);
+        put_bit(out, i, (uint64_t)(difference(x, y, i) >> (bits - 1)) & 1);
     return PL_OK;
 }
 
 static pl_status zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     (void)p;
     for (size_t i = 0; i < x->n; i++)
-        put_bit(out, i, element(x, i) == element(y, i));
+        put_bit(out, i, difference(x, y, i) == 0);
     return PL_OK;
 }
 
@@ -190,6 +198,8 @@ const pl_scheme pl_scheme_plain = {
     .mul = mul,
     .mul_fixed = mul_fixed,
     .truncate = truncate_values,
+    .mul_fixed_probabilistic = mul_fixed,
+    .truncate_probabilistic = truncate_values,
     .matmul = matmul,
     .sign = sign,
     .zero = zero,

@@ -226,17 +226,28 @@ pl_status pl_adder_step(pl_party *p, pl_adder *a, bool *out_done) {
 
 /* ---- dealing ---- */
 
-/* 64 n_words elements of what is compared: of one component, or at the dealer of the sum of both.
- * y is there or not, and elements are of 64 or 32 bits, for all of them alike. */
-static void load(const pl_source *s, size_t role, size_t word, size_t n_words, uint64_t *to) {
-    size_t first = role == 1 && !s->is_single ? 1 : 0, last = role == 2 || s->is_single ? 0 : 1;
+/* The components that this role puts in: one, or at the dealer the sum of both. */
+typedef struct portion {
+    size_t first, last;
+    int64_t add;
+} portion;
+
+static portion portion_of(const pl_source *s, size_t role) {
+    return (portion){.first = role == 1 && !s->is_single ? 1 : 0,
+                     .last = role == 2 || s->is_single ? 0 : 1,
+                     .add = s->add[role == 0 ? 0 : 1]};
+}
+
+/* 64 n_words elements of what is compared. y is there or not, and elements are of 64 or 32 bits,
+ * for all of them alike. */
+static void load(const pl_source *s, portion mine, size_t word, size_t n_words, uint64_t *to) {
     size_t n = 64 * n_words;
-    uint64_t add = s->add[role == 0 ? 0 : 1];
+    uint64_t add = (uint64_t)mine.add;
     for (size_t i = 0; i < n; i++)
         to[i] = add;
-    for (size_t c = first; c <= last; c++) {
+    for (size_t c = mine.first; c <= mine.last; c++) {
         const uint64_t *x = s->x[c], *y = s->y[c];
-        if (s->is_32) {
+        if (s->kind == PL_ARITH_32) {
             const uint32_t *x32 = s->x[c], *y32 = s->y[c];
             for (size_t i = 0; i < n; i++)
                 to[i] += x32[64 * word + i] - (y32 == NULL ? 0 : y32[64 * word + i]);
@@ -248,16 +259,39 @@ static void load(const pl_source *s, size_t role, size_t word, size_t n_words, u
     }
 }
 
+/* The same of 128 bits, in halves; beyond the last element there is zero. */
+static void load_halves(const pl_source *s, portion mine, size_t word, size_t n_words,
+                        uint64_t *low, uint64_t *high) {
+    size_t begin = 64 * word, n = 64 * n_words;
+    for (size_t i = 0; i < n; i++) {
+        pl_u128 sum = (pl_u128)mine.add; /* sign-extended */
+        for (size_t c = mine.first; c <= mine.last && begin + i < s->n; c++) {
+            const pl_u128 *x = s->x[c], *y = s->y[c];
+            sum += x[begin + i] - (y == NULL ? 0 : y[begin + i]);
+        }
+        low[i] = (uint64_t)sum;
+        high[i] = (uint64_t)(sum >> 64);
+    }
+}
+
 static void slice_part(const pl_source *s, size_t role, size_t word, size_t words, uint64_t *planes,
                        unsigned n_planes) {
-    uint64_t elements[PL_TILE_WORDS];
+    uint64_t elements[PL_TILE_WORDS], high[PL_TILE_WORDS];
     const size_t step = PL_TILE_WORDS / 64;
+    const pl_kernels *kernels = pl_kernels_here();
+    portion mine = portion_of(s, role);
     for (size_t at = 0; at < words; at += step) {
         size_t n = words - at < step ? words - at : step;
-        load(s, role, word + at, n, elements);
-        pl_kernels_here()->slice(elements, n, planes + at, words, n_planes);
+        if (s->kind == PL_ARITH_128)
+            load_halves(s, mine, word + at, n, elements, high);
+        else
+            load(s, mine, word + at, n, elements);
+        kernels->slice(elements, n, planes + at, words, n_planes < 64 ? n_planes : 64);
+        if (n_planes > 64)
+            kernels->slice(high, n, planes + 64 * words + at, words, n_planes - 64);
     }
     pl_wipe(elements, sizeof elements);
+    pl_wipe(high, sizeof high);
 }
 
 /* Places the sets of planes that this role has: u is shared as (u - r, r, 0), and v as (0, 0, v),

@@ -156,8 +156,8 @@ pl_flow pl_flow_carry(size_t n_words, unsigned n_bits, const pl_net *net) {
     return pl_flow_make(n_words, words, 8, net);
 }
 
-pl_flow pl_flow_zero(size_t n_words, const pl_net *net) {
-    return pl_flow_make(n_words, ZERO_WORDS, 64, net);
+pl_flow pl_flow_zero(size_t n_words, unsigned n_bits, const pl_net *net) {
+    return pl_flow_make(n_words, ZERO_WORDS * 64 / n_bits, n_bits, net);
 }
 
 pl_flow pl_flow_bits(size_t n_words, const pl_net *net) {

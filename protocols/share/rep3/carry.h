@@ -68,7 +68,7 @@ unsigned pl_carry_choose(unsigned n_bits, bool all, size_t n_words, const pl_net
 
 /* The flows of the operations. */
 pl_flow pl_flow_carry(size_t n_words, unsigned n_bits, const pl_net *net);
-pl_flow pl_flow_zero(size_t n_words, const pl_net *net);
+pl_flow pl_flow_zero(size_t n_words, unsigned n_bits, const pl_net *net);
 pl_flow pl_flow_bits(size_t n_words, const pl_net *net);
 pl_flow pl_flow_truncate(size_t n_words, const pl_net *net);
 

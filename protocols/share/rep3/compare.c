@@ -60,7 +60,8 @@ static pl_status compare_new(const pl_svec *x, const pl_svec *y, const pl_svec *
         c->source.x[i] = x->component[i];
         c->source.y[i] = y == NULL ? NULL : y->component[i];
     }
-    c->source.is_32 = x->kind == PL_ARITH_32;
+    c->source.kind = x->kind;
+    c->source.n = x->n;
     c->out = *out;
     *out_compare = c;
     return PL_OK;

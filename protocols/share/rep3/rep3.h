@@ -29,7 +29,8 @@ typedef enum pl_rep3_stream {
     PL_STREAM_INPUT,   /* components of inputs that nobody has to send */
     PL_STREAM_DEAL,    /* masks of dealt bits */
     PL_STREAM_BIT,     /* bits to arithmetic: the mask of the dealer's bit */
-    PL_STREAM_LEFT,    /* ... and the fresh component that the dealer has in common with P_{d+2} */
+    PL_STREAM_LEFT,    /* ... and the fresh component that the dealer has in common with P_{d+2}; of
+                          probabilistic truncation, the mask of its part of the wrap */
     PL_STREAM_RIGHT,   /* ... and with P_{d+1} */
     PL_STREAM_SHIFTED, /* truncation: the mask of the shifted addend */
     PL_STREAM_WRAP,    /* ... and of its sign */
@@ -74,6 +75,10 @@ pl_status pl_rep3_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *
 pl_status pl_rep3_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
                             pl_svec *out);
 pl_status pl_rep3_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out);
+pl_status pl_rep3_mul_fixed_probabilistic(pl_party *p, const pl_svec *x, const pl_svec *y,
+                                          unsigned frac_bits, pl_svec *out);
+pl_status pl_rep3_truncate_probabilistic(pl_party *p, const pl_svec *x, unsigned frac_bits,
+                                         pl_svec *out);
 pl_status pl_rep3_matmul(pl_party *p, const pl_svec *x, const pl_svec *y, const pl_matmul_shape *s,
                          pl_svec *out);
 pl_status pl_rep3_sign(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
@@ -149,12 +154,14 @@ PL_STATUS pl_adder_init(pl_adder *a, const pl_carry_plan *plan, size_t words, un
 void pl_adder_done(pl_adder *a);
 
 /* What is compared: x - y of each component (y may be NULL), plus a constant: add[0] at the dealer,
- * to the sum of its components, add[1] to the third one. 32: x and y are of PL_ARITH_32. */
+ * to the sum of its components, add[1] to the third one. x and y are of an arithmetic kind. */
 typedef struct pl_source {
     const void *x[2], *y[2];
-    bool is_32, is_single;     /* single: x[0] already is what each party has to put in */
+    pl_kind kind;
+    size_t n;                  /* elements; of PL_ARITH_128 only, which has less padding */
+    bool is_single;            /* x[0] already is what each party has to put in */
     const uint64_t *shared[2]; /* v is not known to two parties but shared, as words; or NULL */
-    uint64_t add[2];
+    int64_t add[2];
 } pl_source;
 
 /* pl_adder_deal starts a block of `words` words at word `at`: the dealer of each third shares the
@@ -206,6 +213,33 @@ void pl_flow_drop(pl_party *p);
 
 /* pl_rep3_mark_step is the only step of operations of one round: their lane is a mark. */
 pl_status pl_rep3_mark_step(pl_party *p, void *op, void *lane, bool *out_done);
+
+/* What is truncated: x; or the product of x and y; or a product's local part that stands already,
+ * z, which is owned. */
+typedef struct pl_local {
+    bool is_product;
+    pl_svec x, y;
+    uint64_t *z;
+    size_t z_bytes;
+} pl_local;
+void pl_local_done(pl_local *local);
+
+/* The local parts of one block, of this party (z) and from the next one (got): in the third that a
+ * party deals, u = z + got; v is got for role 1 and z for role 2 (summands.c). begin asks for got,
+ * wait waits for it. third: where the third in which this party has the role begins, in elements of
+ * the block, and how many it has. */
+typedef struct pl_summands {
+    size_t part[4]; /* where the thirds begin, in words */
+    uint64_t *z, *got;
+    size_t bytes;
+    pl_mark received, sent;
+} pl_summands;
+PL_STATUS pl_summands_init(pl_summands *s, size_t words);
+void pl_summands_done(pl_summands *s);
+PL_STATUS pl_summands_begin(pl_party *p, pl_summands *s, const pl_local *local, size_t at,
+                            size_t words);
+PL_STATUS pl_summands_wait(pl_party *p, const pl_summands *s);
+size_t pl_summands_third(const pl_party *p, const pl_summands *s, size_t role, size_t *out_first);
 
 /* Bits of a block to arithmetic, with something to add to the result per role. */
 typedef struct pl_b2a {

@@ -1,6 +1,5 @@
-/* Exact truncation of a product. The local parts z_0 + z_1 + z_2 = x y of a multiplication are not
- * reshared; in every third P_{d+1} gives z_{d+1} to the dealer and P_{d+2} gives z_{d+2} to
- * P_{d+1}: u = z_d + z_{d+1} + 2^62, known to the dealer       v = z_{d+2}, known to the two others
+/* Exact truncation of a product. In every third (summands.c)
+ *     u = z_d + z_{d+1} + 2^62, known to the dealer       v = z_{d+2}, known to the two others
  * With x y in (-2^62, 2^62), w = x y + 2^62 is in [0, 2^63), and u + v = w or w + 2^64. So
  *     floor(w / 2^f) = (u >> f) + (v >> f) + carry - 2^(64 - f) wrap
  * where carry is that of the low f bits and wrap = u_63 OR v_63, because w_63 = 0: if both are 0
@@ -21,10 +20,7 @@
 typedef struct truncation {
     pl_carry_plan plan;
     unsigned f;
-    bool is_product;
-    pl_svec x, y; /* factors, or x alone */
-    uint64_t *z;  /* or the local part of a product: owned */
-    size_t z_bytes;
+    pl_local local;
     pl_svec out;
 } truncation;
 
@@ -32,12 +28,12 @@ typedef enum stage { STAGE_DEAL, STAGE_CARRY, STAGE_BITS } stage;
 
 typedef struct lane {
     stage stage;
-    size_t at, words, part[4];
-    uint64_t *z, *got;    /* [64 words]: local parts, of this party and from the next one */
+    size_t at, words;
+    pl_summands s;
     uint64_t *shifted[3]; /* per role, [64 words of a third]: shares of u >> f */
     uint64_t *middle[3];  /* of roles 1 and 2: what is in y_{d+2} */
     uint32_t *wrap[3];    /* per role: shares of 1 - u_63 */
-    size_t block_bytes, third_bytes;
+    size_t third_bytes;
     pl_mark received, sent;
     pl_adder adder;
     pl_b2a bits;
@@ -46,10 +42,8 @@ typedef struct lane {
 static pl_status init(const void *op, void *where, size_t words) {
     const truncation *t = op;
     lane *l = where;
-    l->block_bytes = 8 * 64 * words;
     l->third_bytes = 8 * 64 * pl_third_words_max(words);
-    PL_TRY(pl_secret_alloc(l->block_bytes, &l->z));
-    PL_TRY(pl_secret_alloc(l->block_bytes, &l->got));
+    PL_TRY(pl_summands_init(&l->s, words));
     for (size_t role = 0; role < 3; role++) {
         PL_TRY(pl_secret_alloc(l->third_bytes, &l->shifted[role]));
         PL_TRY(pl_secret_alloc(l->third_bytes, &l->middle[role]));
@@ -61,8 +55,7 @@ static pl_status init(const void *op, void *where, size_t words) {
 
 static void lane_done(void *where) {
     lane *l = where;
-    pl_secret_free(l->z, l->block_bytes);
-    pl_secret_free(l->got, l->block_bytes);
+    pl_summands_done(&l->s);
     for (size_t role = 0; role < 3; role++) {
         pl_secret_free(l->shifted[role], l->third_bytes);
         pl_secret_free(l->middle[role], l->third_bytes);
@@ -72,73 +65,28 @@ static void lane_done(void *where) {
     pl_b2a_done(&l->bits);
 }
 
-/* The third in which this party has the role: n elements from element `first` of the block. */
-static size_t third_of(const pl_party *p, const lane *l, size_t role, size_t *out_first) {
-    size_t t = pl_rep3_third(p, role);
-    *out_first = 64 * l->part[t];
-    return 64 * (l->part[t + 1] - l->part[t]);
-}
-
-/* ---- local parts ---- */
-
-/* The first component of every party, with a fresh zero sharing on it. */
-static pl_status mask_own(pl_party *p, const pl_svec *x, size_t at, size_t n, uint64_t *z) {
-    const pl_rep3 *rep3 = p->state;
-    for (size_t i = 0; i < n; i += PL_TILE_WORDS) {
-        size_t now = n - i < PL_TILE_WORDS ? n - i : PL_TILE_WORDS;
-        PL_TRY(pl_rep3_masks(p, 8 * now));
-        pl_ring_add(PL_ARITH_64, z + i, (const uint64_t *)x->component[0] + at + i, rep3->tile[0],
-                    now);
-        pl_ring_sub(PL_ARITH_64, z + i, z + i, rep3->tile[1], now);
-    }
-    return PL_OK;
-}
-
-static pl_status make_local(pl_party *p, const truncation *t, lane *l) {
-    size_t n = 64 * l->words, at = 64 * l->at;
-    if (t->z != NULL)
-        memcpy(l->z, t->z + at, 8 * n);
-    else if (t->is_product)
-        return pl_rep3_cross(p, &t->x, &t->y, at, n, l->z);
-    else
-        return mask_own(p, &t->x, at, n, l->z);
-    return PL_OK;
-}
-
 static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
     const truncation *t = op;
     lane *l = where;
-    size_t first, n, prev = pl_rep3_prev(p), next = pl_rep3_next(p);
     l->stage = STAGE_DEAL;
     l->at = at;
     l->words = words;
-    for (size_t k = 0; k <= 3; k++)
-        l->part[k] = pl_third_begin(words, k);
     if (l->sent.bytes != 0) /* of the block before */
         PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent));
-    PL_TRY(make_local(p, t, l));
-    for (size_t role = 0; role < 2; role++) {
-        n = third_of(p, l, role, &first);
-        PL_TRY(pl_mesh_recv(p->mesh, next, l->got + first, 8 * n));
-        n = third_of(p, l, role + 1, &first);
-        PL_TRY(pl_mesh_send(p->mesh, prev, l->z + first, 8 * n));
-    }
-    l->received = pl_mesh_mark_received(p->mesh, next);
-    l->sent = pl_mesh_mark_sent(p->mesh, prev);
-    return pl_mesh_pump(p->mesh);
+    return pl_summands_begin(p, &l->s, &t->local, at, words);
 }
 
 /* ---- dealing ---- */
 
 /* The dealer: u in place of z; and u >> f and 1 - u_63, less what P_{d+1} has from a key. */
 static pl_status split(pl_party *p, const truncation *t, lane *l) {
-    size_t first, n = third_of(p, l, 0, &first);
-    uint64_t *u = l->z + first, *right = l->middle[0], *left = l->shifted[0];
+    size_t first, n = pl_summands_third(p, &l->s, 0, &first);
+    uint64_t *u = l->s.z + first, *right = l->middle[0], *left = l->shifted[0];
     uint32_t *wrap = l->wrap[0];
     PL_TRY(pl_rep3_fill(p, PL_STREAM_SHIFTED, 1, right, 8 * n));
     PL_TRY(pl_rep3_fill(p, PL_STREAM_WRAP, 1, wrap, 4 * n));
     for (size_t i = 0; i < n; i++) {
-        u[i] += l->got[first + i] + HALF;
+        u[i] += l->s.got[first + i] + HALF;
         left[i] = (u[i] >> t->f) - right[i];
         wrap[i] = (1 ^ (uint32_t)(u[i] >> 63)) - wrap[i];
     }
@@ -152,21 +100,21 @@ static uint64_t wrap_part(uint64_t v, uint32_t wrap, unsigned f) {
 
 /* P_{d+1}: v is put where the addends are taken from. */
 static pl_status join_right(pl_party *p, const truncation *t, lane *l) {
-    size_t first, n = third_of(p, l, 1, &first);
-    const uint64_t *v = l->got + first;
+    size_t first, n = pl_summands_third(p, &l->s, 1, &first);
+    const uint64_t *v = l->s.got + first;
     PL_TRY(pl_rep3_fill(p, PL_STREAM_SHIFTED, 0, l->shifted[1], 8 * n));
     PL_TRY(pl_rep3_fill(p, PL_STREAM_WRAP, 0, l->wrap[1], 4 * n));
     for (size_t i = 0; i < n; i++)
         l->middle[1][i] = wrap_part(v[i], l->wrap[1][i], t->f);
     if (n != 0)
-        memcpy(l->z + first, v, 8 * n);
+        memcpy(l->s.z + first, v, 8 * n);
     return PL_OK;
 }
 
 /* P_{d+2}, once the dealer's messages are there. */
 static void join_left(const pl_party *p, const truncation *t, lane *l) {
-    size_t first, n = third_of(p, l, 2, &first);
-    const uint64_t *v = l->z + first;
+    size_t first, n = pl_summands_third(p, &l->s, 2, &first);
+    const uint64_t *v = l->s.z + first;
     uint64_t constant = (UINT64_C(1) << (64 - t->f)) + (UINT64_C(1) << (62 - t->f));
     for (size_t i = 0; i < n; i++)
         l->middle[2][i] = (v[i] >> t->f) - constant + wrap_part(v[i], l->wrap[2][i], t->f);
@@ -174,17 +122,16 @@ static void join_left(const pl_party *p, const truncation *t, lane *l) {
 
 static pl_status deal(pl_party *p, const truncation *t, lane *l) {
     size_t first, n, prev = pl_rep3_prev(p), next = pl_rep3_next(p);
-    PL_TRY(pl_mesh_wait_received(p->mesh, l->received));
-    PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent)); /* z is written over now */
+    PL_TRY(pl_summands_wait(p, &l->s)); /* z is written over now */
     PL_TRY(split(p, t, l));
     PL_TRY(join_right(p, t, l));
-    pl_source source = {.x = {l->z, NULL}, .is_single = true};
+    pl_source source = {.x = {l->s.z, NULL}, .is_single = true};
     PL_TRY(pl_adder_deal(p, &l->adder, &source, 0, l->words, t->f));
-    n = third_of(p, l, 2, &first);
+    n = pl_summands_third(p, &l->s, 2, &first);
     PL_TRY(pl_mesh_recv(p->mesh, next, l->shifted[2], 8 * n));
     PL_TRY(pl_mesh_recv(p->mesh, next, l->wrap[2], 4 * n));
     l->received = pl_mesh_mark_received(p->mesh, next);
-    n = third_of(p, l, 0, &first);
+    n = pl_summands_third(p, &l->s, 0, &first);
     PL_TRY(pl_mesh_send(p->mesh, prev, l->shifted[0], 8 * n));
     PL_TRY(pl_mesh_send(p->mesh, prev, l->wrap[0], 4 * n));
     l->sent = pl_mesh_mark_sent(p->mesh, prev);
@@ -197,7 +144,7 @@ static pl_status deal(pl_party *p, const truncation *t, lane *l) {
 static pl_status begin_bits(pl_party *p, const truncation *t, lane *l) {
     PL_TRY(pl_mesh_wait_received(p->mesh, l->received));
     join_left(p, t, l);
-    pl_b2a_start(&l->bits, l->part, l->words);
+    pl_b2a_start(&l->bits, l->s.part, l->words);
     for (size_t c = 0; c < 2; c++) {
         l->bits.bits[c] = l->adder.carry[c] + t->plan.result * l->words;
         l->bits.out[c] = (uint64_t *)t->out.component[c] + 64 * l->at;
@@ -230,25 +177,26 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
 
 static void release(void *op) {
     truncation *t = op;
-    pl_secret_free(t->z, t->z_bytes);
+    pl_local_done(&t->local);
 }
 
-static pl_status submit(pl_party *p, const truncation *what, unsigned frac_bits) {
+static pl_status submit(pl_party *p, pl_local local, unsigned frac_bits, const pl_svec *out) {
     static const pl_flow_ops ops = {.lane_bytes = sizeof(lane),
                                     .init = init,
                                     .done = lane_done,
                                     .start = start,
                                     .step = step,
                                     .release = release};
-    size_t n_words = pl_bit_words(what->out.n);
+    size_t n_words = pl_bit_words(out->n);
     pl_flow flow = pl_flow_truncate(n_words, &p->net);
     truncation *t;
     pl_status status = pl_alloc(1, sizeof *t, &t);
     if (!pl_is_ok(status)) {
-        pl_secret_free(what->z, what->z_bytes);
+        pl_local_done(&local);
         return status;
     }
-    *t = *what;
+    t->local = local;
+    t->out = *out;
     t->f = frac_bits;
     pl_carry_plan_make(&t->plan, frac_bits, pl_carry_choose(frac_bits, false, n_words, &p->net),
                        false);
@@ -257,14 +205,13 @@ static pl_status submit(pl_party *p, const truncation *what, unsigned frac_bits)
 
 pl_status pl_rep3_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned frac_bits,
                             pl_svec *out) {
-    return submit(p, &(truncation){.is_product = true, .x = *x, .y = *y, .out = *out}, frac_bits);
+    return submit(p, (pl_local){.is_product = true, .x = *x, .y = *y}, frac_bits, out);
 }
 
 pl_status pl_rep3_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec *out) {
-    return submit(p, &(truncation){.x = *x, .out = *out}, frac_bits);
+    return submit(p, (pl_local){.x = *x}, frac_bits, out);
 }
 
 pl_status pl_rep3_truncate_local(pl_party *p, uint64_t *z, unsigned frac_bits, pl_svec *out) {
-    truncation t = {.z = z, .z_bytes = 8 * 64 * pl_bit_words(out->n), .out = *out};
-    return submit(p, &t, frac_bits);
+    return submit(p, (pl_local){.z = z, .z_bytes = 8 * 64 * pl_bit_words(out->n)}, frac_bits, out);
 }

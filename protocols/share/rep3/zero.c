@@ -6,26 +6,25 @@
 
 #include <string.h>
 
-#define BITS 64u
-
 typedef struct equality {
     pl_source source;
+    unsigned n_bits;
     pl_svec out;
 } equality;
 
 typedef struct lane {
     pl_adder planes; /* the dealt ones; it adds nothing */
-    pl_wire wire;    /* [BITS / 2][words] at most */
+    pl_wire wire;    /* [n_bits / 2][words] at most */
     size_t at;
     unsigned left; /* planes, after the messages that are on their way */
 } lane;
 
 static pl_status init(const void *op, void *where, size_t words) {
     static const pl_carry_plan nothing = {0};
+    const equality *e = op;
     lane *l = where;
-    (void)op;
-    PL_TRY(pl_adder_init(&l->planes, &nothing, words, BITS, 2));
-    return pl_wire_init(&l->wire, BITS / 2 * words);
+    PL_TRY(pl_adder_init(&l->planes, &nothing, words, e->n_bits, 2));
+    return pl_wire_init(&l->wire, e->n_bits / 2 * words);
 }
 
 static void done(void *where) {
@@ -38,8 +37,8 @@ static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t wor
     const equality *e = op;
     lane *l = where;
     l->at = at;
-    l->left = BITS;
-    return pl_adder_deal(p, &l->planes, &e->source, at, words, BITS);
+    l->left = e->n_bits;
+    return pl_adder_deal(p, &l->planes, &e->source, at, words, e->n_bits);
 }
 
 /* n words of z = x y, tile by tile. */
@@ -64,12 +63,12 @@ static void sum_of(const pl_adder *a, size_t third, unsigned bit, const uint64_t
     }
 }
 
-static pl_status and_dealt(pl_party *p, const pl_adder *a, uint64_t *z) {
-    for (unsigned bit = 0; bit < BITS / 2; bit++, z += a->words) {
+static pl_status and_dealt(pl_party *p, const pl_adder *a, unsigned half, uint64_t *z) {
+    for (unsigned bit = 0; bit < half; bit++, z += a->words) {
         for (size_t third = 0; third < 3; third++) {
             const uint64_t *x[2], *y[2];
             sum_of(a, third, bit, x);
-            sum_of(a, third, bit + BITS / 2, y);
+            sum_of(a, third, bit + half, y);
             PL_TRY(and_words(p, x, y, z + a->part[third], a->part[third + 1] - a->part[third]));
         }
     }
@@ -89,7 +88,8 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     lane *l = where;
     const uint64_t *last = l->wire.out[l->wire.turn];
     uint64_t *z;
-    PL_TRY(pl_wire_wait(p, l->left == BITS ? &l->planes.wire : &l->wire));
+    bool is_first = l->left == e->n_bits;
+    PL_TRY(pl_wire_wait(p, is_first ? &l->planes.wire : &l->wire));
     if (l->left == 1) {
         memcpy((uint64_t *)e->out.component[0] + l->at, last, 8 * l->planes.words);
         memcpy((uint64_t *)e->out.component[1] + l->at, l->wire.in, 8 * l->planes.words);
@@ -97,7 +97,7 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
         return PL_OK;
     }
     PL_TRY(pl_wire_begin(p, &l->wire, &z));
-    PL_TRY(l->left == BITS ? and_dealt(p, &l->planes, z) : and_received(p, l, last, z));
+    PL_TRY(is_first ? and_dealt(p, &l->planes, l->left / 2, z) : and_received(p, l, last, z));
     l->left /= 2;
     return pl_wire_pass(p, &l->wire, l->left * l->planes.words);
 }
@@ -107,14 +107,18 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
 pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     static const pl_flow_ops ops = {
         .lane_bytes = sizeof(lane), .init = init, .done = done, .start = start, .step = step};
-    pl_flow flow = pl_flow_zero(pl_bit_words(x->n), &p->net);
+    unsigned n_bits = x->kind == PL_ARITH_128 ? 128 : 64;
+    pl_flow flow = pl_flow_zero(pl_bit_words(x->n), n_bits, &p->net);
     equality *e;
     PL_TRY(pl_alloc(1, sizeof *e, &e));
+    e->n_bits = n_bits;
+    e->source.kind = x->kind;
+    e->source.n = x->n;
     for (size_t i = 0; i < 2; i++) {
         e->source.x[i] = x->component[i];
         e->source.y[i] = y == NULL ? NULL : y->component[i];
     }
-    e->source.add[1] = UINT64_MAX;
+    e->source.add[1] = -1;
     e->out = *out;
     return pl_flow_submit(p, &flow, &ops, e);
 }
