@@ -11,61 +11,68 @@ static pl_status check(const pl_svec *x, const pl_svec *y, unsigned bits) {
     return PL_OK;
 }
 
-/* What a step of the division works on; digit: the next bit of x, as a number. */
+/* Restoring division from the highest bit down: y 2^bit is taken off what is left of x where it
+ * fits. Where y has bits at bits - bit or above it does not, and y 2^bit may have overflowed:
+ * `high` says so, bit k of it whether any bit of y from k on is 1. */
 typedef struct division {
     const pl_svec *y;
     unsigned bits;
-    pl_svec words, digit, rest, quotient;
+    pl_svec high, rest, quotient;
 } division;
 
 static void division_done(division *d) {
-    pl_svec_done(&d->words);
-    pl_svec_done(&d->digit);
+    pl_svec_done(&d->high);
     pl_svec_done(&d->rest);
     pl_svec_done(&d->quotient);
 }
 
-static pl_status first_digit(pl_party *p, division *d) {
-    pl_svec bit = {0};
-    pl_status status = pl_bit_of_words(p, &d->words, d->bits - 1, &bit);
-    if (pl_is_ok(status))
-        status = pl_bit_to_arith(p, &bit, PL_ARITH_64, &d->digit);
-    pl_svec_done(&bit);
+/* Every bit becomes the OR of itself and those above it. */
+static pl_status spread_down(pl_party *p, pl_svec *words, unsigned bits) {
+    pl_svec above = {0}, both = {0};
+    pl_status status = PL_OK;
+    for (unsigned distance = 1; distance < bits; distance *= 2) {
+        PL_CHECK(status, pl_shr(p, words, distance, &above));
+        PL_CHECK(status, pl_and(p, words, &above, &both));
+        PL_CHECK(status, pl_xor(p, words, &above, words));
+        PL_CHECK(status, pl_xor(p, words, &both, words));
+    }
+out:
+    pl_svec_done(&above);
+    pl_svec_done(&both);
     return status;
 }
 
-/* fits = [y <= rest], as a number; and meanwhile the bit of x below `bit` becomes the digit. */
-static pl_status fits_and_digit(pl_party *p, division *d, unsigned bit, pl_svec *fits) {
-    pl_svec less = {0}, next = {0};
+/* fits = [y 2^bit <= rest], as a number; shifted is y 2^bit. */
+static pl_status fits_at(pl_party *p, const division *d, unsigned bit, const pl_svec *shifted,
+                         pl_svec *fits) {
+    pl_svec less = {0}, high = {0};
     pl_status status;
-    PL_CHECK(status, pl_sign(p, &d->rest, d->y, d->bits + 2, &less));
+    PL_CHECK(status, pl_sign(p, &d->rest, shifted, d->bits + 1, &less));
     PL_CHECK(status, pl_not(p, &less, &less));
-    if (bit > 0)
-        PL_CHECK(status, pl_bit_of_words(p, &d->words, bit - 1, &next));
-    PL_CHECK(status, pl_together_begin(p));
-    status = pl_bit_to_arith(p, &less, PL_ARITH_64, fits);
-    if (bit > 0 && pl_is_ok(status))
-        status = pl_bit_to_arith(p, &next, PL_ARITH_64, &d->digit);
-    PL_CHECK(status, pl_together_end(p, status));
+    if (bit > 0) {
+        PL_CHECK(status, pl_bit_of_words(p, &d->high, d->bits - bit, &high));
+        PL_CHECK(status, pl_not(p, &high, &high));
+        PL_CHECK(status, pl_and(p, &less, &high, &less));
+    }
+    PL_CHECK(status, pl_bit_to_arith(p, &less, PL_ARITH_64, fits));
 out:
     pl_svec_done(&less);
-    pl_svec_done(&next);
+    pl_svec_done(&high);
     return status;
 }
 
-/* One bit of x, from above, joins what is left; y is taken off where it fits, and a bit of the
- * quotient comes out. */
+/* A bit of the quotient. */
 static pl_status next_bit(pl_party *p, division *d, unsigned bit) {
-    pl_svec fits = {0}, off = {0}, *rest = &d->rest, *quotient = &d->quotient;
+    pl_svec shifted = {0}, fits = {0}, *rest = &d->rest, *quotient = &d->quotient;
     pl_status status;
-    PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){rest, rest, &d->digit}, 3, rest));
-    PL_CHECK(status, fits_and_digit(p, d, bit, &fits));
-    PL_CHECK(status, pl_mul(p, &fits, d->y, &off));
-    PL_CHECK(status, pl_sub(p, rest, &off, rest));
+    PL_CHECK(status, pl_mul_constant(p, d->y, UINT64_C(1) << bit, &shifted));
+    PL_CHECK(status, fits_at(p, d, bit, &shifted, &fits));
     PL_CHECK(status, pl_sum(p, (const pl_svec *const[]){quotient, quotient, &fits}, 3, quotient));
+    PL_CHECK(status, pl_mul(p, &fits, &shifted, &shifted));
+    PL_CHECK(status, pl_sub(p, rest, &shifted, rest));
 out:
+    pl_svec_done(&shifted);
     pl_svec_done(&fits);
-    pl_svec_done(&off);
     return status;
 }
 
@@ -74,10 +81,10 @@ pl_status pl_divide_integer(pl_party *p, const pl_svec *x, const pl_svec *y, uns
     PL_TRY(check(x, y, bits));
     division d = {.y = y, .bits = bits};
     pl_status status;
-    PL_CHECK(status, pl_words(p, x, bits, &d.words));
-    PL_CHECK(status, pl_sub(p, x, x, &d.rest));
+    PL_CHECK(status, pl_words(p, y, bits, &d.high));
+    PL_CHECK(status, spread_down(p, &d.high, bits));
+    PL_CHECK(status, pl_svec_dup(x, &d.rest));
     PL_CHECK(status, pl_sub(p, x, x, &d.quotient));
-    PL_CHECK(status, first_digit(p, &d));
     for (unsigned bit = bits; bit-- > 0;)
         PL_CHECK(status, next_bit(p, &d, bit));
     pl_svec_take(out, &d.quotient);
@@ -87,11 +94,14 @@ out:
 }
 
 pl_cost pl_divide_integer_cost(size_t n, unsigned bits, const pl_net *net) {
-    pl_cost one = pl_cost_bit_to_arith(PL_ARITH_64, n, net), two = pl_cost_together(one, one);
-    pl_cost step = pl_cost_add(pl_cost_sign(n, bits + 2, net), pl_cost_mul(PL_ARITH_64, n));
-    pl_cost cost = pl_cost_add(pl_cost_words(n, bits, net), pl_cost_times(step, bits));
-    cost = pl_cost_add(cost, pl_cost_times(one, 2)); /* the first digit, and the last bit */
-    return pl_cost_add(cost, pl_cost_times(two, bits - 1));
+    pl_cost cost = pl_cost_words(n, bits, net);
+    for (unsigned distance = 1; distance < bits; distance *= 2)
+        cost = pl_cost_add(cost, pl_cost_mul(PL_BOOL_64, n));
+    pl_cost step =
+        pl_cost_add(pl_cost_sign(n, bits + 1, net), pl_cost_bit_to_arith(PL_ARITH_64, n, net));
+    step = pl_cost_add(step, pl_cost_mul(PL_ARITH_64, n));
+    cost = pl_cost_add(cost, pl_cost_times(step, bits));
+    return pl_cost_add(cost, pl_cost_times(pl_cost_mul(PL_BIT, n), bits - 1));
 }
 
 /* With m = floor(2^31 / d), floor(x m / 2^31) is right or one too small, because x (1/d - m / 2^31)

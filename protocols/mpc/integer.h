@@ -7,8 +7,8 @@
 
 /* pl_divide_integer: floor(x / y), exactly.
  * Shape:   x, y, out PL_ARITH_64 [n], all at least 0 and below 2^bits; bits 1 to 62. By 0 it gives
- * 2^bits - 1. Cost: pl_divide_integer_cost: `bits` rounds of a comparison, two bits to
- * numbers at once and a multiplication (restoring division). Secret: x, y, out. Public: n, bits. */
+ * 2^bits - 1. Cost: pl_divide_integer_cost: `bits` times a comparison, a bit to a number and a
+ * multiplication (restoring division). Secret: x, y, out. Public: n, bits. */
 PL_STATUS pl_divide_integer(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned bits,
                             pl_svec *out);
 pl_cost pl_divide_integer_cost(size_t n, unsigned bits, const pl_net *net);
