@@ -155,18 +155,18 @@ typedef struct widening {
     pl_svec bits, out;
 } widening;
 
-static pl_status init(const void *op, void *lane, size_t words) {
+static pl_status init(const void *op, void *flight, size_t words) {
     (void)op;
-    return pl_b2a_init(lane, words);
+    return pl_b2a_init(flight, words);
 }
 
-static void done(void *lane) {
-    pl_b2a_done(lane);
+static void done(void *flight) {
+    pl_b2a_done(flight);
 }
 
-static pl_status start(pl_party *p, void *op, void *lane, size_t at, size_t words) {
+static pl_status start(pl_party *p, void *op, void *flight, size_t at, size_t words) {
     const widening *w = op;
-    pl_b2a *b = lane;
+    pl_b2a *b = flight;
     size_t part[4];
     bool done = false;
     for (size_t t = 0; t <= 3; t++)
@@ -179,14 +179,14 @@ static pl_status start(pl_party *p, void *op, void *lane, size_t at, size_t word
     return pl_b2a_step(p, b, &done);
 }
 
-static pl_status step(pl_party *p, void *op, void *lane, bool *out_done) {
+static pl_status step(pl_party *p, void *op, void *flight, bool *out_done) {
     (void)op;
-    return pl_b2a_step(p, lane, out_done);
+    return pl_b2a_step(p, flight, out_done);
 }
 
 static pl_status to_64(pl_party *p, const pl_svec *bits, pl_svec *out) {
     static const pl_flow_ops ops = {
-        .lane_bytes = sizeof(pl_b2a), .init = init, .done = done, .start = start, .step = step};
+        .flight_bytes = sizeof(pl_b2a), .init = init, .done = done, .start = start, .step = step};
     pl_flow flow = pl_flow_bits(pl_bit_words(bits->n), &p->net);
     widening *w;
     PL_TRY(pl_alloc(1, sizeof *w, &w));
@@ -231,9 +231,9 @@ static pl_status deal_first_two(pl_party *p, const pl_svec *bits, pl_svec *u) {
     return status;
 }
 
-static pl_status start_whole(pl_party *p, void *op, void *lane, size_t at, size_t words) {
+static pl_status start_whole(pl_party *p, void *op, void *flight, size_t at, size_t words) {
     widening_whole *w = op;
-    whole_lane *l = lane;
+    whole_lane *l = flight;
     (void)at, (void)words;
     if (p->index != 0) { /* b_2 is the second component of P_1 and the first of P_2 */
         size_t c = p->index == 1 ? 1 : 0;
@@ -244,9 +244,9 @@ static pl_status start_whole(pl_party *p, void *op, void *lane, size_t at, size_
     return pl_mesh_pump(p->mesh);
 }
 
-static pl_status step_whole(pl_party *p, void *op, void *lane, bool *out_done) {
+static pl_status step_whole(pl_party *p, void *op, void *flight, bool *out_done) {
     widening_whole *w = op;
-    whole_lane *l = lane;
+    whole_lane *l = flight;
     pl_kind kind = w->out.kind;
     size_t n = w->out.n;
     *out_done = l->is_dealt;
@@ -269,7 +269,7 @@ static pl_status step_whole(pl_party *p, void *op, void *lane, bool *out_done) {
 }
 
 static pl_status to_other(pl_party *p, const pl_svec *bits, pl_svec *out) {
-    static const pl_flow_ops ops = {.lane_bytes = sizeof(whole_lane),
+    static const pl_flow_ops ops = {.flight_bytes = sizeof(whole_lane),
                                     .start = start_whole,
                                     .step = step_whole,
                                     .release = release_whole};

@@ -16,32 +16,32 @@ struct compare {
     pl_svec columns[PL_ROW_COLUMNS_MAX], right_columns[PL_ROW_COLUMNS_MAX];
 };
 
-typedef struct lane {
+typedef struct flight {
     pl_adder adder;
     size_t at;
-} lane;
+} flight;
 
 static pl_status init(const void *op, void *where, size_t words) {
     const compare *c = op;
-    lane *l = where;
+    flight *l = where;
     return pl_adder_init(&l->adder, &c->plan, words, c->n_planes, c->pairs.n != 0 ? 4 : 2);
 }
 
 static void done(void *where) {
-    lane *l = where;
+    flight *l = where;
     pl_adder_done(&l->adder);
 }
 
 static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
     const compare *c = op;
-    lane *l = where;
+    flight *l = where;
     l->at = at;
     return pl_adder_deal(p, &l->adder, &c->source, at, words, c->n_planes);
 }
 
 static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     const compare *c = op;
-    lane *l = where;
+    flight *l = where;
     PL_TRY(pl_adder_step(p, &l->adder, out_done));
     if (*out_done)
         c->take(c, &l->adder, l->at);
@@ -49,7 +49,7 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
 }
 
 static const pl_flow_ops dealt = {
-    .lane_bytes = sizeof(lane), .init = init, .done = done, .start = start, .step = step};
+    .flight_bytes = sizeof(flight), .init = init, .done = done, .start = start, .step = step};
 
 /* y NULL: zero. */
 static pl_status compare_new(const pl_svec *x, const pl_svec *y, const pl_svec *out,
@@ -179,7 +179,7 @@ static void slice_rows(const pl_party *p, const compare *c, pl_adder *a, size_t 
 }
 
 static pl_status start_rows(pl_party *p, void *op, void *where, size_t at, size_t words) {
-    lane *l = where;
+    flight *l = where;
     bool done = false;
     l->at = at;
     pl_adder_start(&l->adder, words);
@@ -194,8 +194,11 @@ static void take_carry(const compare *c, const pl_adder *a, size_t at) {
 }
 
 pl_status pl_rep3_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out) {
-    static const pl_flow_ops rows = {
-        .lane_bytes = sizeof(lane), .init = init, .done = done, .start = start_rows, .step = step};
+    static const pl_flow_ops rows = {.flight_bytes = sizeof(flight),
+                                     .init = init,
+                                     .done = done,
+                                     .start = start_rows,
+                                     .step = step};
     size_t n_words = pl_bit_words(pairs->n);
     compare *c;
     PL_TRY(pl_alloc(1, sizeof *c, &c));

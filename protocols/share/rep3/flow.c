@@ -9,15 +9,15 @@ struct pl_task {
     pl_flow flow;
     const pl_flow_ops *ops;
     void *op;
-    uint8_t *lanes; /* [in_flight], once it runs */
+    uint8_t *flights; /* [in_flight], once it runs */
     size_t n_started, n_done;
-    bool live[PL_FLIGHT_MAX]; /* a block is in the lane */
+    bool live[PL_FLIGHT_MAX]; /* one is under way */
 };
 
 static void task_free(pl_task *t) {
-    for (size_t i = 0; t->lanes != NULL && t->ops->done != NULL && i < t->flow.in_flight; i++)
-        t->ops->done(t->lanes + i * t->ops->lane_bytes);
-    free(t->lanes);
+    for (size_t i = 0; t->flights != NULL && t->ops->done != NULL && i < t->flow.in_flight; i++)
+        t->ops->done(t->flights + i * t->ops->flight_bytes);
+    free(t->flights);
     if (t->ops->release != NULL)
         t->ops->release(t->op);
     free(t->op);
@@ -43,21 +43,21 @@ pl_status pl_flow_submit(pl_party *p, const pl_flow *flow, const pl_flow_ops *op
     return p->step == NULL ? pl_flow_finish(p) : PL_OK;
 }
 
-static pl_status make_lanes(pl_task *t) {
+static pl_status make_flights(pl_task *t) {
     size_t words = pl_flow_words_max(&t->flow);
-    PL_TRY(pl_alloc(t->flow.in_flight, t->ops->lane_bytes, &t->lanes));
+    PL_TRY(pl_alloc(t->flow.in_flight, t->ops->flight_bytes, &t->flights));
     for (size_t i = 0; i < t->flow.in_flight && t->ops->init != NULL; i++)
-        PL_TRY(t->ops->init(t->op, t->lanes + i * t->ops->lane_bytes, words));
+        PL_TRY(t->ops->init(t->op, t->flights + i * t->ops->flight_bytes, words));
     return PL_OK;
 }
 
-/* One step of the block in a lane. The next block begins at once where one has ended: a turn in
- * which a lane does not wait would be one in which others go on. */
+/* One step of a flight. The next block begins at once where one has ended: a turn in
+ * which a flight does not wait would be one in which others go on. */
 static pl_status advance(pl_party *p, pl_task *t, size_t i) {
-    void *lane = t->lanes + i * t->ops->lane_bytes;
+    void *flight = t->flights + i * t->ops->flight_bytes;
     if (t->live[i]) {
         bool ends = false;
-        PL_TRY(t->ops->step(p, t->op, lane, &ends));
+        PL_TRY(t->ops->step(p, t->op, flight, &ends));
         if (!ends)
             return PL_OK;
         t->live[i] = false;
@@ -67,7 +67,7 @@ static pl_status advance(pl_party *p, pl_task *t, size_t i) {
         return PL_OK;
     size_t at = pl_flow_begin(&t->flow, t->n_started);
     size_t end = pl_flow_begin(&t->flow, t->n_started + 1);
-    PL_TRY(t->ops->start(p, t->op, lane, at, end - at));
+    PL_TRY(t->ops->start(p, t->op, flight, at, end - at));
     t->live[i] = true;
     t->n_started++;
     return PL_OK;
@@ -76,7 +76,7 @@ static pl_status advance(pl_party *p, pl_task *t, size_t i) {
 static pl_status run(pl_party *p, pl_task *tasks) {
     bool runs = true;
     for (pl_task *t = tasks; t != NULL; t = t->next)
-        PL_TRY(make_lanes(t));
+        PL_TRY(make_flights(t));
     while (runs) {
         runs = false;
         for (pl_task *t = tasks; t != NULL; t = t->next) {
@@ -85,12 +85,13 @@ static pl_status run(pl_party *p, pl_task *tasks) {
             runs = runs || t->n_done < t->flow.n_blocks;
         }
     }
-    return pl_mesh_finish(p->mesh); /* what is sent last is borrowed from the lanes */
+    return pl_mesh_finish(p->mesh); /* what is sent last is borrowed from the flights */
 }
 
 pl_status pl_flow_finish(pl_party *p) {
     const pl_rep3 *rep3 = p->state;
-    pl_status status = pl_party_settle(p, run(p, rep3->tasks)); /* the mesh lets go of the lanes */
+    pl_status status =
+        pl_party_settle(p, run(p, rep3->tasks)); /* the mesh lets go of the flights */
     pl_flow_drop(p);
     return status;
 }

@@ -29,9 +29,9 @@ static pl_status mask(pl_party *p, uint64_t *z, size_t n) {
 
 /* ---- resharing, as a flow of one block ---- */
 
-static pl_status reshare(pl_party *p, void *op, void *lane, size_t at, size_t n) {
+static pl_status reshare(pl_party *p, void *op, void *flight, size_t at, size_t n) {
     const pl_svec *out = op;
-    pl_mark *received = lane;
+    pl_mark *received = flight;
     (void)at, (void)n;
     PL_TRY(pl_mesh_recv(p->mesh, pl_rep3_next(p), out->component[1], pl_svec_bytes(out)));
     PL_TRY(pl_mesh_send(p->mesh, pl_rep3_prev(p), out->component[0], pl_svec_bytes(out)));
@@ -41,7 +41,7 @@ static pl_status reshare(pl_party *p, void *op, void *lane, size_t at, size_t n)
 
 static pl_status submit_reshare(pl_party *p, const pl_svec *out) {
     static const pl_flow_ops ops = {
-        .lane_bytes = sizeof(pl_mark), .start = reshare, .step = pl_rep3_mark_step};
+        .flight_bytes = sizeof(pl_mark), .start = reshare, .step = pl_rep3_mark_step};
     pl_flow flow = pl_flow_whole(out->n);
     pl_svec *op;
     PL_TRY(pl_alloc(1, sizeof *op, &op));

@@ -48,16 +48,16 @@ typedef struct product {
     pl_svec x, y, out;
 } product;
 
-static pl_status start(pl_party *p, void *op, void *lane, size_t at, size_t n_units) {
+static pl_status start(pl_party *p, void *op, void *flight, size_t at, size_t n_units) {
     product *m = op;
-    pl_mark *received = lane;
+    pl_mark *received = flight;
     PL_TRY(pl_rep3_mul_begin(p, &m->x, &m->y, at, n_units, &m->out));
     *received = pl_mesh_mark_received(p->mesh, pl_rep3_next(p));
     return PL_OK;
 }
 
-pl_status pl_rep3_mark_step(pl_party *p, void *op, void *lane, bool *out_done) {
-    const pl_mark *received = lane;
+pl_status pl_rep3_mark_step(pl_party *p, void *op, void *flight, bool *out_done) {
+    const pl_mark *received = flight;
     (void)op;
     *out_done = true;
     return pl_mesh_wait_received(p->mesh, *received);
@@ -65,7 +65,7 @@ pl_status pl_rep3_mark_step(pl_party *p, void *op, void *lane, bool *out_done) {
 
 pl_status pl_rep3_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     static const pl_flow_ops ops = {
-        .lane_bytes = sizeof(pl_mark), .start = start, .step = pl_rep3_mark_step};
+        .flight_bytes = sizeof(pl_mark), .start = start, .step = pl_rep3_mark_step};
     pl_flow flow = pl_flow_whole(pl_kind_units(x->kind, x->n));
     product *m;
     PL_TRY(pl_alloc(1, sizeof *m, &m));

@@ -14,7 +14,7 @@ typedef struct numbering {
     pl_svec x, out;
 } numbering;
 
-typedef struct lane {
+typedef struct flight {
     size_t at, words, bytes; /* bytes: of one third, at most */
     bool added;
     uint64_t *minus;            /* [64 words]: the dealer's addend, in its third */
@@ -22,11 +22,11 @@ typedef struct lane {
     uint64_t *sent[3], *got[3]; /* of roles 1 and 2: what they show each other */
     pl_mark sent_next, sent_prev, from_next, from_prev;
     pl_adder adder;
-} lane;
+} flight;
 
 static pl_status init(const void *op, void *where, size_t words) {
     const numbering *o = op;
-    lane *l = where;
+    flight *l = where;
     l->words = words;
     l->bytes = 8 * 64 * pl_third_words_max(words);
     PL_TRY(pl_secret_alloc(3 * l->bytes, &l->minus));
@@ -39,8 +39,8 @@ static pl_status init(const void *op, void *where, size_t words) {
     return pl_adder_init(&l->adder, &o->plan, words, 64, 4);
 }
 
-static void lane_done(void *where) {
-    lane *l = where;
+static void flight_done(void *where) {
+    flight *l = where;
     pl_secret_free(l->minus, 3 * l->bytes);
     for (size_t role = 0; role < 3; role++) {
         for (size_t c = 0; c < 2; c++)
@@ -52,7 +52,7 @@ static void lane_done(void *where) {
 }
 
 /* The third in which this party has the role: n elements from element `first` of the block. */
-static size_t third_of(const pl_party *p, const lane *l, size_t role, size_t *out_first) {
+static size_t third_of(const pl_party *p, const flight *l, size_t role, size_t *out_first) {
     size_t t = pl_rep3_third(p, role);
     *out_first = 64 * pl_third_begin(l->words, t);
     return 64 * (pl_third_begin(l->words, t + 1) - pl_third_begin(l->words, t));
@@ -60,7 +60,7 @@ static size_t third_of(const pl_party *p, const lane *l, size_t role, size_t *ou
 
 /* y_d is the second component of P_{d+2} and the first of the dealer, y_{d+1} the dealer's second
  * and the first of P_{d+1}. */
-static pl_status know(pl_party *p, lane *l) {
+static pl_status know(pl_party *p, flight *l) {
     size_t first, n = third_of(p, l, 0, &first);
     PL_TRY(pl_rep3_fill(p, PL_STREAM_LOW, 0, l->known[0][0], 8 * n));
     PL_TRY(pl_rep3_fill(p, PL_STREAM_HIGH, 1, l->known[0][1], 8 * n));
@@ -74,7 +74,7 @@ static pl_status know(pl_party *p, lane *l) {
 
 static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
     const numbering *o = op;
-    lane *l = where;
+    flight *l = where;
     l->at = at;
     l->words = words;
     l->added = false;
@@ -89,13 +89,13 @@ static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t wor
     return pl_adder_deal(p, &l->adder, &source, 0, words, 64);
 }
 
-static uint64_t *out_at(const numbering *o, const lane *l, size_t c, size_t first) {
+static uint64_t *out_at(const numbering *o, const flight *l, size_t c, size_t first) {
     return (uint64_t *)o->out.component[c] + 64 * l->at + first;
 }
 
 /* The sum stands in out for a moment, as bits; each of the two others shows the component that the
  * other lacks. */
-static pl_status show(pl_party *p, const numbering *o, lane *l) {
+static pl_status show(pl_party *p, const numbering *o, flight *l) {
     size_t first, n, next = pl_rep3_next(p), prev = pl_rep3_prev(p);
     pl_adder_total(&l->adder, 64, (uint64_t *const[2]){out_at(o, l, 0, 0), out_at(o, l, 1, 0)});
     n = third_of(p, l, 1, &first);
@@ -114,7 +114,7 @@ static pl_status show(pl_party *p, const numbering *o, lane *l) {
     return pl_mesh_pump(p->mesh);
 }
 
-static void finish_role(const pl_party *p, const numbering *o, lane *l, size_t role) {
+static void finish_role(const pl_party *p, const numbering *o, flight *l, size_t role) {
     size_t first, n = third_of(p, l, role, &first);
     uint64_t *out[2] = {out_at(o, l, 0, first), out_at(o, l, 1, first)};
     size_t opened = role == 1 ? 1 : 0; /* the component that is y_{d+2} */
@@ -128,7 +128,7 @@ static void finish_role(const pl_party *p, const numbering *o, lane *l, size_t r
 
 static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     const numbering *o = op;
-    lane *l = where;
+    flight *l = where;
     bool done = false;
     *out_done = false;
     if (!l->added) {
@@ -144,8 +144,11 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
 }
 
 pl_status pl_rep3_number(pl_party *p, const pl_svec *x, pl_svec *out) {
-    static const pl_flow_ops ops = {
-        .lane_bytes = sizeof(lane), .init = init, .done = lane_done, .start = start, .step = step};
+    static const pl_flow_ops ops = {.flight_bytes = sizeof(flight),
+                                    .init = init,
+                                    .done = flight_done,
+                                    .start = start,
+                                    .step = step};
     size_t n_words = pl_bit_words(x->n);
     pl_flow flow = pl_flow_carry(n_words, 128, &p->net);
     numbering *o;

@@ -187,18 +187,18 @@ void pl_adder_sum(const pl_adder *a, unsigned bit, size_t begin, size_t n, uint6
  */
 void pl_adder_total(const pl_adder *a, unsigned n_planes, uint64_t *const out[2]);
 
-/* A vector is cut in blocks, several of which are in flight, each in a lane. init makes the memory
- * of a lane, which is zero before, for blocks of up to `words` words; start begins a block of
- * `words` words at word `at` and asks for its first message; every step waits for what the last one
- * asked for, and goes on until the next wait; a block's last step asks for nothing, sends nothing
- * and draws nothing from a stream. So a block takes as many steps as rounds, and blocks side by
- * side share them. */
+/* A vector is cut in blocks, several of which are in flight. A flight is where a block is worked
+ * on: init makes the memory of a flight, which is zero before, for blocks of up to `words` words;
+ * start begins a block of `words` words at word `at` and asks for its first message; every step
+ * waits for what the last one asked for, and goes on until the next wait; a block's last step asks
+ * for nothing, sends nothing and draws nothing from a stream. So a block takes as many steps as
+ * rounds, and blocks side by side share them. */
 typedef struct pl_flow_ops {
-    size_t lane_bytes;
-    pl_status (*init)(const void *op, void *lane, size_t words);
-    void (*done)(void *lane);
-    pl_status (*start)(pl_party *p, void *op, void *lane, size_t at, size_t words);
-    pl_status (*step)(pl_party *p, void *op, void *lane, bool *out_done);
+    size_t flight_bytes;
+    pl_status (*init)(const void *op, void *flight, size_t words);
+    void (*done)(void *flight);
+    pl_status (*start)(pl_party *p, void *op, void *flight, size_t at, size_t words);
+    pl_status (*step)(pl_party *p, void *op, void *flight, bool *out_done);
     void (*release)(void *op); /* what op owns; NULL: nothing */
 } pl_flow_ops;
 
@@ -211,8 +211,8 @@ PL_STATUS pl_flow_submit(pl_party *p, const pl_flow *flow, const pl_flow_ops *op
 PL_STATUS pl_flow_finish(pl_party *p);
 void pl_flow_drop(pl_party *p);
 
-/* pl_rep3_mark_step is the only step of operations of one round: their lane is a mark. */
-pl_status pl_rep3_mark_step(pl_party *p, void *op, void *lane, bool *out_done);
+/* pl_rep3_mark_step is the only step of operations of one round: their flight is a mark. */
+pl_status pl_rep3_mark_step(pl_party *p, void *op, void *flight, bool *out_done);
 
 /* What is truncated: x; or the product of x and y; or a product's local part that stands already,
  * z, which is owned. */

@@ -26,7 +26,7 @@ typedef struct truncation {
 
 typedef enum stage { STAGE_DEAL, STAGE_CARRY, STAGE_BITS } stage;
 
-typedef struct lane {
+typedef struct flight {
     stage stage;
     size_t at, words;
     pl_summands s;
@@ -37,11 +37,11 @@ typedef struct lane {
     pl_mark received, sent;
     pl_adder adder;
     pl_b2a bits;
-} lane;
+} flight;
 
 static pl_status init(const void *op, void *where, size_t words) {
     const truncation *t = op;
-    lane *l = where;
+    flight *l = where;
     l->third_bytes = 8 * 64 * pl_third_words_max(words);
     PL_TRY(pl_summands_init(&l->s, words));
     for (size_t role = 0; role < 3; role++) {
@@ -53,8 +53,8 @@ static pl_status init(const void *op, void *where, size_t words) {
     return pl_b2a_init(&l->bits, words);
 }
 
-static void lane_done(void *where) {
-    lane *l = where;
+static void flight_done(void *where) {
+    flight *l = where;
     pl_summands_done(&l->s);
     for (size_t role = 0; role < 3; role++) {
         pl_secret_free(l->shifted[role], l->third_bytes);
@@ -67,7 +67,7 @@ static void lane_done(void *where) {
 
 static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
     const truncation *t = op;
-    lane *l = where;
+    flight *l = where;
     l->stage = STAGE_DEAL;
     l->at = at;
     l->words = words;
@@ -79,7 +79,7 @@ static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t wor
 /* ---- dealing ---- */
 
 /* The dealer: u in place of z; and u >> f and 1 - u_63, less what P_{d+1} has from a key. */
-static pl_status split(pl_party *p, const truncation *t, lane *l) {
+static pl_status split(pl_party *p, const truncation *t, flight *l) {
     size_t first, n = pl_summands_third(p, &l->s, 0, &first);
     uint64_t *u = l->s.z + first, *right = l->middle[0], *left = l->shifted[0];
     uint32_t *wrap = l->wrap[0];
@@ -99,7 +99,7 @@ static uint64_t wrap_part(uint64_t v, uint32_t wrap, unsigned f) {
 }
 
 /* P_{d+1}: v is put where the addends are taken from. */
-static pl_status join_right(pl_party *p, const truncation *t, lane *l) {
+static pl_status join_right(pl_party *p, const truncation *t, flight *l) {
     size_t first, n = pl_summands_third(p, &l->s, 1, &first);
     const uint64_t *v = l->s.got + first;
     PL_TRY(pl_rep3_fill(p, PL_STREAM_SHIFTED, 0, l->shifted[1], 8 * n));
@@ -112,7 +112,7 @@ static pl_status join_right(pl_party *p, const truncation *t, lane *l) {
 }
 
 /* P_{d+2}, once the dealer's messages are there. */
-static void join_left(const pl_party *p, const truncation *t, lane *l) {
+static void join_left(const pl_party *p, const truncation *t, flight *l) {
     size_t first, n = pl_summands_third(p, &l->s, 2, &first);
     const uint64_t *v = l->s.z + first;
     uint64_t constant = (UINT64_C(1) << (64 - t->f)) + (UINT64_C(1) << (62 - t->f));
@@ -120,7 +120,7 @@ static void join_left(const pl_party *p, const truncation *t, lane *l) {
         l->middle[2][i] = (v[i] >> t->f) - constant + wrap_part(v[i], l->wrap[2][i], t->f);
 }
 
-static pl_status deal(pl_party *p, const truncation *t, lane *l) {
+static pl_status deal(pl_party *p, const truncation *t, flight *l) {
     size_t first, n, prev = pl_rep3_prev(p), next = pl_rep3_next(p);
     PL_TRY(pl_summands_wait(p, &l->s)); /* z is written over now */
     PL_TRY(split(p, t, l));
@@ -141,7 +141,7 @@ static pl_status deal(pl_party *p, const truncation *t, lane *l) {
 
 /* ---- the carry, and everything together ---- */
 
-static pl_status begin_bits(pl_party *p, const truncation *t, lane *l) {
+static pl_status begin_bits(pl_party *p, const truncation *t, flight *l) {
     PL_TRY(pl_mesh_wait_received(p->mesh, l->received));
     join_left(p, t, l);
     pl_b2a_start(&l->bits, l->s.part, l->words);
@@ -161,7 +161,7 @@ static pl_status begin_bits(pl_party *p, const truncation *t, lane *l) {
 
 static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     const truncation *t = op;
-    lane *l = where;
+    flight *l = where;
     bool done = false;
     *out_done = false;
     if (l->stage == STAGE_DEAL)
@@ -181,9 +181,9 @@ static void release(void *op) {
 }
 
 static pl_status submit(pl_party *p, pl_local local, unsigned frac_bits, const pl_svec *out) {
-    static const pl_flow_ops ops = {.lane_bytes = sizeof(lane),
+    static const pl_flow_ops ops = {.flight_bytes = sizeof(flight),
                                     .init = init,
-                                    .done = lane_done,
+                                    .done = flight_done,
                                     .start = start,
                                     .step = step,
                                     .release = release};

@@ -31,7 +31,7 @@ typedef struct truncation {
     pl_svec out;
 } truncation;
 
-typedef struct lane {
+typedef struct flight {
     int stage;
     size_t at;
     pl_summands s;
@@ -41,10 +41,10 @@ typedef struct lane {
     uint32_t *mine[3], *theirs[3]; /* of roles 1 and 2: what they show each other */
     uint32_t *mask[2];             /* room for what comes from keys */
     pl_mark from_next, from_prev, sent_next, sent_prev;
-} lane;
+} flight;
 
 static pl_status init(const void *op, void *where, size_t words) {
-    lane *l = where;
+    flight *l = where;
     (void)op;
     l->n_max = 64 * pl_third_words_max(words);
     PL_TRY(pl_summands_init(&l->s, words));
@@ -59,7 +59,7 @@ static pl_status init(const void *op, void *where, size_t words) {
 }
 
 static void done(void *where) {
-    lane *l = where;
+    flight *l = where;
     pl_summands_done(&l->s);
     pl_secret_free(l->shifted, 8 * l->n_max);
     for (size_t i = 0; i < 2; i++) {
@@ -76,7 +76,7 @@ typedef struct place {
     uint64_t *out[2];
 } place;
 
-static place place_of(const pl_party *p, const truncation *t, const lane *l, size_t role) {
+static place place_of(const pl_party *p, const truncation *t, const flight *l, size_t role) {
     place at;
     at.n = pl_summands_third(p, &l->s, role, &at.first);
     for (size_t c = 0; c < 2; c++)
@@ -90,7 +90,7 @@ static uint64_t up(uint32_t low, unsigned f) {
 
 static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
     const truncation *t = op;
-    lane *l = where;
+    flight *l = where;
     if (l->sent_prev.bytes != 0) { /* of the block before */
         PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent_prev));
         PL_TRY(pl_mesh_wait_sent(p->mesh, l->sent_next));
@@ -102,7 +102,7 @@ static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t wor
 
 /* ---- the dealer ---- */
 
-static pl_status deal(pl_party *p, const truncation *t, lane *l) {
+static pl_status deal(pl_party *p, const truncation *t, flight *l) {
     place at = place_of(p, t, l, 0);
     const uint64_t *z = l->s.z + at.first, *got = l->s.got + at.first;
     uint64_t low_bits = (UINT64_C(1) << t->f) - 1, *right = at.out[1];
@@ -131,7 +131,7 @@ static void keep_part(const uint64_t *v, const uint32_t *share, const uint32_t *
         mine[i] = (share[i] & ((uint32_t)(v[i] >> 63) - 1)) - mask[i];
 }
 
-static pl_status send_right(pl_party *p, const truncation *t, lane *l) {
+static pl_status send_right(pl_party *p, const truncation *t, flight *l) {
     place at = place_of(p, t, l, 1);
     PL_TRY(pl_rep3_fill(p, PL_STREAM_SHIFTED, 0, at.out[0], 8 * at.n));
     PL_TRY(pl_rep3_fill(p, PL_STREAM_WRAP, 0, l->mask[0], 4 * at.n));
@@ -142,7 +142,7 @@ static pl_status send_right(pl_party *p, const truncation *t, lane *l) {
     return pl_mesh_send(p->mesh, pl_rep3_next(p), l->mine[1], 4 * at.n);
 }
 
-static pl_status send_left(pl_party *p, const truncation *t, lane *l) {
+static pl_status send_left(pl_party *p, const truncation *t, flight *l) {
     place at = place_of(p, t, l, 2);
     PL_TRY(pl_rep3_fill(p, PL_STREAM_LEFT, 1, l->mask[0], 4 * at.n));
     for (size_t i = 0; i < at.n; i++)
@@ -161,7 +161,7 @@ static void join(const truncation *t, const uint64_t *v, const uint32_t *mine,
 
 /* ---- stages ---- */
 
-static pl_status first_answer(pl_party *p, const truncation *t, lane *l) {
+static pl_status first_answer(pl_party *p, const truncation *t, flight *l) {
     place last = place_of(p, t, l, 2);
     size_t prev = pl_rep3_prev(p), next = pl_rep3_next(p);
     PL_TRY(pl_summands_wait(p, &l->s));
@@ -177,7 +177,7 @@ static pl_status first_answer(pl_party *p, const truncation *t, lane *l) {
     return pl_mesh_pump(p->mesh);
 }
 
-static pl_status second_answer(pl_party *p, const truncation *t, lane *l) {
+static pl_status second_answer(pl_party *p, const truncation *t, flight *l) {
     size_t prev = pl_rep3_prev(p), next = pl_rep3_next(p);
     PL_TRY(pl_mesh_wait_received(p->mesh, l->from_next));
     PL_TRY(send_left(p, t, l));
@@ -187,7 +187,7 @@ static pl_status second_answer(pl_party *p, const truncation *t, lane *l) {
     return pl_mesh_pump(p->mesh);
 }
 
-static pl_status end(pl_party *p, const truncation *t, lane *l) {
+static pl_status end(pl_party *p, const truncation *t, flight *l) {
     place middle = place_of(p, t, l, 1), last = place_of(p, t, l, 2);
     PL_TRY(pl_mesh_wait_received(p->mesh, l->from_next));
     PL_TRY(pl_mesh_wait_received(p->mesh, l->from_prev));
@@ -198,8 +198,8 @@ static pl_status end(pl_party *p, const truncation *t, lane *l) {
 
 static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     static pl_status (*const stages[])(pl_party *, const truncation *,
-                                       lane *) = {first_answer, second_answer, end};
-    lane *l = where;
+                                       flight *) = {first_answer, second_answer, end};
+    flight *l = where;
     PL_TRY(stages[l->stage](p, op, l));
     *out_done = ++l->stage == 3;
     return PL_OK;
@@ -208,7 +208,7 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
 static pl_status submit(pl_party *p, const pl_local *local, unsigned frac_bits,
                         const pl_svec *out) {
     static const pl_flow_ops ops = {
-        .lane_bytes = sizeof(lane), .init = init, .done = done, .start = start, .step = step};
+        .flight_bytes = sizeof(flight), .init = init, .done = done, .start = start, .step = step};
     pl_flow flow = pl_flow_bits(pl_bit_words(out->n), &p->net);
     truncation *t;
     PL_TRY(pl_alloc(1, sizeof *t, &t));

@@ -12,30 +12,30 @@ typedef struct equality {
     pl_svec out;
 } equality;
 
-typedef struct lane {
+typedef struct flight {
     pl_adder planes; /* the dealt ones; it adds nothing */
     pl_wire wire;    /* [n_bits / 2][words] at most */
     size_t at;
     unsigned left; /* planes, after the messages that are on their way */
-} lane;
+} flight;
 
 static pl_status init(const void *op, void *where, size_t words) {
     static const pl_carry_plan nothing = {0};
     const equality *e = op;
-    lane *l = where;
+    flight *l = where;
     PL_TRY(pl_adder_init(&l->planes, &nothing, words, e->n_bits, 2));
     return pl_wire_init(&l->wire, e->n_bits / 2 * words);
 }
 
 static void done(void *where) {
-    lane *l = where;
+    flight *l = where;
     pl_adder_done(&l->planes);
     pl_wire_done(&l->wire);
 }
 
 static pl_status start(pl_party *p, void *op, void *where, size_t at, size_t words) {
     const equality *e = op;
-    lane *l = where;
+    flight *l = where;
     l->at = at;
     l->left = e->n_bits;
     return pl_adder_deal(p, &l->planes, &e->source, at, words, e->n_bits);
@@ -77,7 +77,7 @@ static pl_status and_dealt(pl_party *p, const pl_adder *a, unsigned half, uint64
 
 /* The last message's first half with its second. What came in is read before the next message may
  * be put in its place. */
-static pl_status and_received(pl_party *p, const lane *l, const uint64_t *last, uint64_t *z) {
+static pl_status and_received(pl_party *p, const flight *l, const uint64_t *last, uint64_t *z) {
     size_t half = l->left / 2 * l->planes.words;
     const uint64_t *x[2] = {last, l->wire.in}, *y[2] = {last + half, l->wire.in + half};
     return and_words(p, x, y, z, half);
@@ -85,7 +85,7 @@ static pl_status and_received(pl_party *p, const lane *l, const uint64_t *last, 
 
 static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
     const equality *e = op;
-    lane *l = where;
+    flight *l = where;
     const uint64_t *last = l->wire.out[l->wire.turn];
     uint64_t *z;
     bool is_first = l->left == e->n_bits;
@@ -106,7 +106,7 @@ static pl_status step(pl_party *p, void *op, void *where, bool *out_done) {
  */
 pl_status pl_rep3_zero(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
     static const pl_flow_ops ops = {
-        .lane_bytes = sizeof(lane), .init = init, .done = done, .start = start, .step = step};
+        .flight_bytes = sizeof(flight), .init = init, .done = done, .start = start, .step = step};
     unsigned n_bits = x->kind == PL_ARITH_128 ? 128 : 64;
     pl_flow flow = pl_flow_zero(pl_bit_words(x->n), n_bits, &p->net);
     equality *e;
