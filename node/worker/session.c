@@ -74,7 +74,7 @@ static pl_status connect_links(worker *w) {
         }
         peers[peer->rank].endpoints = (const char *const *)peer->endpoints;
         peers[peer->rank].n_endpoints = peer->n_endpoints;
-        memcpy(peers[peer->rank].psk, peer->psk.data, 32);
+        memcpy(peers[peer->rank].psk[0], peer->psk.data, 32);
     }
     pl_link_mesh_params params = {
         .rank = s->rank,

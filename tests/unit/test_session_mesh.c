@@ -175,8 +175,8 @@ static void set_party(party *p, size_t rank, size_t n, pl_status (*body)(pl_mesh
                                       .deadline_ms = 60000,
                                       .tls = true};
     for (size_t peer = 0; peer < n; peer++) {
-        p->peers[peer].psk[0] = (uint8_t)(rank < peer ? rank : peer);
-        p->peers[peer].psk[1] = (uint8_t)(rank < peer ? peer : rank);
+        p->peers[peer].psk[0][0] = (uint8_t)(rank < peer ? rank : peer);
+        p->peers[peer].psk[0][1] = (uint8_t)(rank < peer ? peer : rank);
         p->fds[peer] = -1;
     }
 }
@@ -244,7 +244,7 @@ static void other_key_is_refused(void **state) {
     (void)state;
     party parties[2];
     set_pairs(parties, 2, leave);
-    parties[1].peers[0].psk[31] = 1;
+    parties[1].peers[0].psk[0][31] = 1;
     run_all(parties, 2);
     expect(parties[0].status, PL_UNAUTHENTICATED, "link to rank 1");
     expect(parties[1].status, PL_UNAUTHENTICATED, "link to rank 0");
