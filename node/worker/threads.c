@@ -1,6 +1,7 @@
 #include "node/worker/threads.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -47,6 +48,9 @@ static pl_status start_waiting(thread *t, size_t lane) {
 pl_status pl_threads_new(size_t n, pl_threads **out) {
     pl_threads *threads;
     PL_ASSERT(n < PL_LANES_MAX);
+    /* An arena for every thread. Unless it is told how many, the C library counts processors when
+     * it has made some, by a call that the sandbox does not allow. */
+    mallopt(M_ARENA_MAX, PL_LANES_MAX + 2);
     PL_TRY(pl_alloc(1, sizeof *threads, &threads));
     pl_status status = PL_OK;
     for (size_t i = 0; i < n && pl_is_ok(status); i++) {
