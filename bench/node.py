@@ -57,11 +57,12 @@ def session(federation, n):
                               "--timeout", "120", "--json", timeout=150)
     if reply.code != 0:
         sys.exit("the bench session failed: %s" % reply)
-    return float(json.loads(reply.out)["rows"][0][4])
+    row = json.loads(reply.out)["rows"][0]
+    return float(row[4]), int(row[6])
 
 
-def limit(bin_folder, n):
-    done = subprocess.run([os.path.join(bin_folder, "parley-bench"), "run", "limit", "--n", str(n), "--format", "json"],
+def limit(bin_folder, n, lanes):
+    done = subprocess.run([os.path.join(bin_folder, "parley-bench"), "run", "limit", "--n", str(n), "--lanes", str(lanes), "--format", "json"],
                           capture_output=True, text=True, timeout=120, check=True)
     return json.loads(done.stdout)["seconds_min"]
 
@@ -86,9 +87,10 @@ def main():
             print("query     alone: %s" % milliseconds(queries(federation, 0.5)))
             print("query     back to back: %s" % milliseconds(queries(federation, 0)))
             for n in SIZES:
-                best = min(session(federation, n) for _ in range(3))
-                least = limit(sys.argv[1], n)
-                print("session   mul %d: %.3f s, %.1f M a second; limit %.3f s; %.2f of the limit" % (n, best, n / best / 1e6, least, least / best))
+                best, lanes = min(session(federation, n) for _ in range(3))
+                least = limit(sys.argv[1], n, lanes)
+                print("session   mul %d, lanes %d: %.3f s, %.1f M a second; limit %.3f s; %.2f of the limit" % (
+                    n, lanes, best, n / best / 1e6, least, least / best))
             print("idle      %.0f ms from the start of parleyd to its first answer" % (1e3 * start_up(federation)))
 
 

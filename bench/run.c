@@ -146,7 +146,7 @@ static pl_status connect_links(job *j, size_t lane, pl_transport *transport, voi
     pl_link_peer peers[N_PARTIES] = {0};
     session_id[15] = (uint8_t)lane;
     for (size_t i = 0; i < N_PARTIES; i++)
-        memcpy(peers[i].psk, j->psk[lane], sizeof j->psk[lane]);
+        memcpy(peers[i].psk[0], j->psk[lane], sizeof j->psk[lane]);
     pl_link_mesh_params params = {.rank = j->rank,
                                   .n_parties = j->n_parties,
                                   .session_id = session_id,

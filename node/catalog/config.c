@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define LANES_MAX 8 /* of a session */
 
 enum { N_ROLES = 4 };
 static const char *const roles[N_ROLES + 1] = {"analyst", "approver", "operator", "auditor", NULL};
@@ -18,7 +21,7 @@ struct pl_config {
     pl_bytes scheduler_roots;
     char **advertise;
     size_t n_advertise;
-    int64_t sessions, memory_mb, member_jobs, job_seconds, session_seconds;
+    int64_t sessions, memory_mb, lanes, member_jobs, job_seconds, session_seconds;
     pl_dataset_config *datasets;
     size_t n_datasets;
 };
@@ -96,9 +99,16 @@ static pl_status read_session(pl_config *c, const pl_yaml *root) {
     return PL_OK;
 }
 
+/* Half the processors: the other parties' sessions, and the rest of the machine, want some too. */
+static int64_t default_lanes(void) {
+    long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+    return half < 1 ? 1 : half > LANES_MAX ? LANES_MAX : half;
+}
+
 static pl_status read_limits(pl_config *c, const pl_yaml *root) {
-    static const char *const keys[] = {"sessions",    "memory_mb",       "member_jobs",
+    static const char *const keys[] = {"sessions",    "memory_mb",       "lanes", "member_jobs",
                                        "job_seconds", "session_seconds", NULL};
+    const int64_t lanes = default_lanes();
     static const int64_t sessions = 4, memory_mb = 1024, member_jobs = 100, job_seconds = 86400,
                          session_seconds = 60;
     const pl_yaml *map = pl_yaml_get(root, "limits");
@@ -108,6 +118,7 @@ static pl_status read_limits(pl_config *c, const pl_yaml *root) {
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_number(map, "sessions", 1, 1000, &sessions, &c->sessions));
     PL_TRY(pl_yaml_number(map, "memory_mb", 16, 1 << 20, &memory_mb, &c->memory_mb));
+    PL_TRY(pl_yaml_number(map, "lanes", 1, LANES_MAX, &lanes, &c->lanes));
     PL_TRY(pl_yaml_number(map, "member_jobs", 1, 100000, &member_jobs, &c->member_jobs));
     PL_TRY(pl_yaml_number(map, "job_seconds", 1, 90 * 86400, &job_seconds, &c->job_seconds));
     return pl_yaml_number(map, "session_seconds", 1, 86400, &session_seconds, &c->session_seconds);
@@ -220,6 +231,9 @@ uint32_t pl_config_sessions(const pl_config *c) {
 }
 uint64_t pl_config_memory_bytes(const pl_config *c) {
     return (uint64_t)c->memory_mb << 20;
+}
+uint32_t pl_config_lanes(const pl_config *c) {
+    return (uint32_t)c->lanes;
 }
 uint64_t pl_config_member_jobs(const pl_config *c) {
     return (uint64_t)c->member_jobs;

@@ -36,6 +36,7 @@ char **pl_config_advertise(const pl_config *c, size_t *out_n);
 uint32_t pl_config_sessions(const pl_config *c);
 uint64_t pl_config_member_jobs(const pl_config *c);  /* unfinished jobs of one proposing member */
 uint64_t pl_config_memory_bytes(const pl_config *c); /* of one session */
+uint32_t pl_config_lanes(const pl_config *c); /* of one session in which this node computes */
 uint32_t pl_config_job_seconds(const pl_config *c);
 uint32_t pl_config_session_seconds(const pl_config *c);
 

@@ -61,6 +61,17 @@ pl_status pl_charter_digest(pl_view signed_bytes, uint8_t out[32]) {
     return pl_document_digest(signed_bytes, "charter", out);
 }
 
+/* 0 is 1: a reservation of before there were lanes says nothing. */
+size_t pl_charter_lanes(const pl_charter *charter) {
+    size_t fewest = PL_RESERVATION_LANES_MAX;
+    for (size_t i = 0; i < charter->n_parties; i++) {
+        size_t lanes = charter->reservations[i]->lanes;
+        if (charter->proposal->parties[i]->compute && lanes < fewest)
+            fewest = lanes;
+    }
+    return fewest == 0 ? 1 : fewest;
+}
+
 void pl_charter_free(pl_charter *charter) {
     if (charter == NULL)
         return;

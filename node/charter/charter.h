@@ -65,6 +65,10 @@ typedef struct pl_charter {
 PL_STATUS pl_charter_verify(pl_view signed_bytes, const pl_charter_rules *rules, pl_charter **out);
 void pl_charter_free(pl_charter *charter);
 
+/* pl_charter_lanes: of the session: as many as the compute party with the fewest can spare. Every
+ * party reads the same from the same signed bytes. */
+size_t pl_charter_lanes(const pl_charter *charter);
+
 /* pl_charter_job_id reads WITHOUT verification which job a charter is for. */
 PL_STATUS pl_charter_job_id(pl_view signed_bytes, uint8_t out[16]);
 

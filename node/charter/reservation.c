@@ -25,6 +25,8 @@ static pl_status check_form(const Parley__V1__Reservation *r) {
     PL_TRY(pl_check_len("input_commitment", r->input_commitment, 32));
     if (r->memory_bytes == 0)
         return pl_fail(PL_INVALID_ARGUMENT, "memory_bytes is 0");
+    if (r->lanes > PL_RESERVATION_LANES_MAX)
+        return pl_fail(PL_LIMIT, "lanes are %u: at most %d", r->lanes, PL_RESERVATION_LANES_MAX);
     if (r->reserved_at <= 0 || r->not_after <= r->reserved_at)
         return pl_fail(PL_INVALID_ARGUMENT, "not_after is not after reserved_at");
     if (r->not_after - r->reserved_at > PL_RESERVATION_SECONDS_MAX)

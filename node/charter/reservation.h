@@ -1,6 +1,6 @@
 /* Reservation: one party is ready now: a one-time X25519 key, a salted commitment to the version of
- * its inputs, capacity, endpoints, for a minute or so; and the head of its audit log (head.h), with
- * what proves to the others that the log continues the one they saw. */
+ * its inputs, capacity (memory, lanes), endpoints, for a minute or so; and the head of its audit
+ * log (head.h), with what proves to the others that the log continues the one they saw. */
 #ifndef PL_NODE_CHARTER_RESERVATION_H
 #define PL_NODE_CHARTER_RESERVATION_H
 
@@ -8,6 +8,7 @@
 #include "proto/job.pb-c.h"
 
 #define PL_RESERVATION_SECONDS_MAX 3600
+#define PL_RESERVATION_LANES_MAX 8
 
 /* pl_reservation_sign checks the form, packs and signs as reservation->org. */
 PL_STATUS pl_reservation_sign(const Parley__V1__Reservation *reservation, const pl_key *key,

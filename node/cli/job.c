@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sessions of before there were several say nothing. */
+static unsigned lanes_of(const Parley__V1__SessionStats *stats) {
+    return stats->lanes == 0 ? 1 : stats->lanes;
+}
+
 json_t *pl_job_json(const Parley__V1__Job *job) {
     json_t *parties = json_array();
     for (size_t i = 0; i < job->n_parties; i++)
@@ -18,8 +23,9 @@ json_t *pl_job_json(const Parley__V1__Job *job) {
                             job->refusal->change);
     json_t *stats = json_null();
     if (job->stats != NULL)
-        stats = json_pack("{s:I, s:I, s:f}", "rounds", (json_int_t)job->stats->rounds, "bytes_sent",
-                          (json_int_t)job->stats->bytes_sent, "seconds", job->stats->seconds);
+        stats = json_pack("{s:I, s:I, s:f, s:I}", "rounds", (json_int_t)job->stats->rounds,
+                          "bytes_sent", (json_int_t)job->stats->bytes_sent, "seconds",
+                          job->stats->seconds, "lanes", (json_int_t)lanes_of(job->stats));
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o, s:o}",
         "job_id", job->job_id, "state", job->state, "progress", job->progress, "reason",
@@ -48,9 +54,9 @@ void pl_job_print(const Parley__V1__Job *job) {
                job->parties[i]->roles, strcmp(job->parties[i]->state, "-") == 0 ? "" : ", ",
                strcmp(job->parties[i]->state, "-") == 0 ? "" : job->parties[i]->state);
     if (job->stats != NULL)
-        printf("session    %llu rounds, %llu bytes sent, %.3f s\n",
+        printf("session    %llu rounds, %llu bytes sent, %.3f s, %u lane%s\n",
                (unsigned long long)job->stats->rounds, (unsigned long long)job->stats->bytes_sent,
-               job->stats->seconds);
+               job->stats->seconds, lanes_of(job->stats), lanes_of(job->stats) == 1 ? "" : "s");
 }
 
 static pl_status print_list(const pl_cli *cli, const Parley__V1__JobList *list) {

@@ -168,6 +168,13 @@ static pl_status sign_with_head(pl_node *node, const Parley__V1__Proposal *propo
     return status;
 }
 
+/* What this node can spare, if it computes. One lane is not named: nodes that know no lanes read
+ * that too. */
+static uint32_t offered_lanes(const pl_node *node, const Parley__V1__Proposal *proposal) {
+    uint32_t lanes = pl_config_lanes(node->config);
+    return pl_step_own_party(node, proposal)->compute && lanes > 1 ? lanes : 0;
+}
+
 static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *proposal,
                                   pl_bytes *out) {
     pl_node *node = live->node;
@@ -187,6 +194,7 @@ static pl_status sign_reservation(pl_live *live, const Parley__V1__Proposal *pro
     reservation.session_key = (ProtobufCBinaryData){32, live->session_public};
     reservation.input_commitment = (ProtobufCBinaryData){32, live->commitment};
     reservation.memory_bytes = pl_config_memory_bytes(node->config);
+    reservation.lanes = offered_lanes(node, proposal);
     reservation.reserved_at = pl_now();
     reservation.not_after = live->reserved_until;
     char *own_endpoint = node->endpoint;

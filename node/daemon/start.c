@@ -3,8 +3,10 @@
  * replay table, and only then a worker starts. */
 #include "node/charter/charter.h"
 #include "node/charter/proposal.h"
+#include "node/charter/reservation.h"
 #include "node/crypto/digest.h"
 #include "node/daemon/node.h"
+#include "node/link/preamble.h"
 #include "node/link/psk.h"
 #include "protocols/base/secret.h"
 
@@ -72,6 +74,27 @@ static pl_status judge_again(pl_node *node, const Parley__V1__Plan *plan,
 
 /* ---- the worker's orders ---- */
 
+_Static_assert(PL_RESERVATION_LANES_MAX == PL_PREAMBLE_LANES_MAX, "as many as links can name");
+
+/* Every lane that both take part in has its own key. */
+static pl_status fill_keys(pl_live *live, const pl_charter *charter, uint32_t own_rank,
+                           uint32_t rank, Parley__V1__SessionPeer *out) {
+    Parley__V1__Party *const *parties = charter->proposal->parties;
+    size_t n = parties[own_rank]->compute && parties[rank]->compute ? pl_charter_lanes(charter) : 1;
+    size_t dialler = own_rank > rank ? own_rank : rank,
+           answerer = own_rank > rank ? rank : own_rank;
+    PL_TRY(pl_alloc(n, sizeof *out->psks, &out->psks));
+    for (size_t lane = 0; lane < n; lane++) {
+        ProtobufCBinaryData *psk = &out->psks[lane];
+        PL_TRY(pl_alloc(PL_PSK_BYTES, 1, &psk->data));
+        psk->len = PL_PSK_BYTES;
+        out->n_psks++;
+        PL_TRY(pl_link_psk(live->session_private, charter->reservations[rank]->session_key.data,
+                           charter->digest, dialler, answerer, lane, psk->data));
+    }
+    return PL_OK;
+}
+
 static pl_status fill_peer(pl_live *live, const pl_charter *charter, uint32_t own_rank,
                            uint32_t rank, Parley__V1__SessionPeer *out) {
     const Parley__V1__Reservation *reservation = charter->reservations[rank];
@@ -79,20 +102,20 @@ static pl_status fill_peer(pl_live *live, const pl_charter *charter, uint32_t ow
     out->org = charter->proposal->parties[rank]->org;
     out->endpoints = reservation->endpoints;
     out->n_endpoints = reservation->n_endpoints;
-    PL_TRY(pl_alloc(32, 1, &out->psk.data));
-    out->psk.len = 32;
-    size_t dialler = own_rank > rank ? own_rank : rank,
-           answerer = own_rank > rank ? rank : own_rank;
-    return pl_link_psk(live->session_private, reservation->session_key.data, charter->digest,
-                       dialler, answerer, 0, out->psk.data);
+    return fill_keys(live, charter, own_rank, rank, out);
+}
+
+static void peer_done(Parley__V1__SessionPeer *peer) {
+    for (size_t lane = 0; lane < peer->n_psks; lane++) {
+        pl_wipe(peer->psks[lane].data, peer->psks[lane].len);
+        free(peer->psks[lane].data);
+    }
+    free(peer->psks);
 }
 
 static void orders_done(Parley__V1__SessionPeer *peers, Parley__V1__SessionPeer **list, size_t n) {
-    for (size_t i = 0; peers != NULL && i < n; i++) {
-        if (peers[i].psk.data != NULL)
-            pl_wipe(peers[i].psk.data, 32);
-        free(peers[i].psk.data);
-    }
+    for (size_t i = 0; peers != NULL && i < n; i++)
+        peer_done(&peers[i]);
     free(peers);
     free(list);
 }
@@ -127,6 +150,7 @@ static pl_status start_worker(pl_live *live, const pl_charter *charter, pl_view 
         start.inputs = live->inputs->vectors;
         start.n_inputs = live->inputs->n_vectors;
     }
+    start.lanes = (uint32_t)pl_charter_lanes(charter);
     start.memory_bytes = pl_config_memory_bytes(node->config);
     start.deadline_ms = proposal->session_seconds * 1000;
     start.connect_ms = start.deadline_ms < 20000 ? start.deadline_ms : 20000;

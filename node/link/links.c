@@ -21,6 +21,15 @@
 #define HANDSHAKE_MS 3000
 #define FAILED_MAX 100
 
+pl_link_name pl_link_name_of(const pl_links *links, size_t peer) {
+    pl_link_name name;
+    if (links->lane == 0)
+        snprintf(name.text, sizeof name.text, "rank %zu", peer);
+    else
+        snprintf(name.text, sizeof name.text, "lane %zu of rank %zu", links->lane, peer);
+    return name;
+}
+
 /* ---- dialling ---- */
 
 static pl_status parse_endpoint(const char *text, struct sockaddr_storage *out,
@@ -111,12 +120,12 @@ static pl_status start_tls(pl_links *links, size_t peer) {
     size_t own = links->params.rank;
     char session[33], identity[80];
     pl_hex_encode(pl_view_of(links->params.session_id, 16), session);
-    snprintf(identity, sizeof identity, "%s/%zu/%zu/0", session, own > peer ? own : peer,
-             own > peer ? peer : own);
+    snprintf(identity, sizeof identity, "%s/%zu/%zu/%zu", session, own > peer ? own : peer,
+             own > peer ? peer : own, links->lane);
     pl_tls_params params = {
         .fd = link->fd,
         .dialler = link->dials,
-        .psk = links->params.peers == NULL ? NULL : links->params.peers[peer].psk,
+        .psk = links->params.peers == NULL ? NULL : links->params.peers[peer].psk[links->lane],
         .identity = identity,
         .plain = !links->params.tls,
     };
@@ -133,7 +142,9 @@ pl_status pl_link_adopt(pl_links *links, size_t peer) {
 
 static pl_status send_preamble(pl_links *links, size_t peer) {
     pl_link *link = &links->links[peer];
-    pl_preamble preamble = {.from_rank = (uint16_t)links->params.rank, .to_rank = (uint16_t)peer};
+    pl_preamble preamble = {.from_rank = (uint16_t)links->params.rank,
+                            .to_rank = (uint16_t)peer,
+                            .lane = (uint16_t)links->lane};
     memcpy(preamble.session_id, links->params.session_id, 16);
     pl_preamble_encode(&preamble, link->preamble);
     ssize_t n = send(link->fd, link->preamble + link->preamble_sent,
@@ -149,20 +160,29 @@ static pl_status send_preamble(pl_links *links, size_t peer) {
     return link->preamble_sent == PL_PREAMBLE_BYTES ? start_tls(links, peer) : PL_OK;
 }
 
-pl_status pl_link_take(pl_links *links, int fd, const uint8_t preamble_bytes[PL_PREAMBLE_BYTES]) {
+/* Every link takes one connection at a time, so there are never more than links. */
+static bool is_expected(pl_links *const *lanes, size_t n_lanes, const pl_preamble *preamble) {
+    if (preamble->lane >= n_lanes)
+        return false;
+    const pl_links *links = lanes[preamble->lane];
+    return preamble->from_rank < links->params.n_parties &&
+           preamble->from_rank > links->params.rank && preamble->to_rank == links->params.rank &&
+           pl_view_equal(pl_view_of(preamble->session_id, 16),
+                         pl_view_of(links->params.session_id, 16)) &&
+           links->links[preamble->from_rank].state == PL_LINK_WAITING;
+}
+
+pl_status pl_link_take(pl_links *const *lanes, size_t n_lanes, int fd,
+                       const uint8_t preamble_bytes[PL_PREAMBLE_BYTES]) {
     pl_preamble preamble;
     pl_status status = pl_preamble_decode(pl_view_of(preamble_bytes, PL_PREAMBLE_BYTES), &preamble);
-    if (pl_is_ok(status) && (preamble.from_rank >= links->params.n_parties ||
-                             preamble.from_rank <= links->params.rank ||
-                             preamble.to_rank != links->params.rank || preamble.lane != 0 ||
-                             !pl_view_equal(pl_view_of(preamble.session_id, 16),
-                                            pl_view_of(links->params.session_id, 16)) ||
-                             links->links[preamble.from_rank].state != PL_LINK_WAITING))
+    if (pl_is_ok(status) && !is_expected(lanes, n_lanes, &preamble))
         status = pl_fail(PL_PROTOCOL, "preamble: a connection that this session does not expect");
     if (!pl_is_ok(status)) {
         close(fd);
         return status;
     }
+    pl_links *links = lanes[preamble.lane];
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     set_options(fd);
     links->links[preamble.from_rank].fd = fd;
@@ -184,7 +204,7 @@ static pl_status greet(pl_links *links, size_t peer) {
     if (link->greeting_got < 32 || link->greeting_sent < 32 || !pl_tls_is_flushed(link->tls))
         return PL_OK;
     if (!pl_secret_equal(link->greeting, mine, 32))
-        return pl_fail(PL_PROTOCOL, "rank %zu holds another charter", peer);
+        return pl_fail(PL_PROTOCOL, "%s holds another charter", pl_link_name_of(links, peer).text);
     link->state = PL_LINK_UP;
     return PL_OK;
 }
@@ -240,7 +260,7 @@ pl_status pl_link_step(pl_links *links, size_t peer) {
         link->preamble_sent = 0;
         dial_later(link);
     }
-    return pl_wrap(status, "link to rank %zu", peer);
+    return pl_wrap(status, "link to %s", pl_link_name_of(links, peer).text);
 }
 
 short pl_link_events(const pl_link *link) {

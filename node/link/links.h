@@ -7,6 +7,7 @@
 #include "node/link/tls.h"
 
 typedef enum pl_link_state {
+    PL_LINK_ABSENT,  /* there is none: it is the own rank, or who has no such lane */
     PL_LINK_WAITING, /* for the moment to dial, or for parleyd to pass a connection */
     PL_LINK_CONNECTING,
     PL_LINK_PREAMBLE,
@@ -36,19 +37,28 @@ typedef struct pl_link {
 #endif
 } pl_link;
 
+/* The links of one lane. */
 typedef struct pl_links {
     pl_link_mesh_params params;
+    size_t lane;
     pl_link *links; /* [n_parties] */
     uint64_t deadline_ms;
 } pl_links;
+
+/* What a link is called in errors: "rank 1", "lane 2 of rank 1". */
+typedef struct pl_link_name {
+    char text[48];
+} pl_link_name;
+pl_link_name pl_link_name_of(const pl_links *links, size_t peer);
 
 uint64_t pl_monotonic_ms(void);
 int pl_interrupt_fd(void); /* readable once interrupted; -1: not set up */
 
 /* pl_link_step does what can be done on one link without waiting. */
 PL_STATUS pl_link_step(pl_links *links, size_t peer);
-/* A connection that parleyd passed: its preamble says whose it is. */
-PL_STATUS pl_link_take(pl_links *links, int fd, const uint8_t preamble[PL_PREAMBLE_BYTES]);
+/* A connection that parleyd passed: its preamble says whose it is, and of which lane. */
+PL_STATUS pl_link_take(pl_links *const *lanes, size_t n_lanes, int fd,
+                       const uint8_t preamble[PL_PREAMBLE_BYTES]);
 /* A connection that needs no preamble: its fd stands in the link. */
 PL_STATUS pl_link_adopt(pl_links *links, size_t peer);
 /* What poll should wait for on a link that is not up: 0: nothing. */

@@ -42,6 +42,9 @@ pl_status pl_preamble_decode(pl_view bytes, pl_preamble *out) {
     if (out->from_rank >= PL_PREAMBLE_RANKS_MAX || out->to_rank >= out->from_rank)
         return pl_fail(PL_PROTOCOL, "preamble: from_rank %u does not dial to_rank %u",
                        out->from_rank, out->to_rank);
+    if (out->lane >= PL_PREAMBLE_LANES_MAX)
+        return pl_fail(PL_PROTOCOL, "preamble: lane %u: a session has lanes 0 to %d at most",
+                       out->lane, PL_PREAMBLE_LANES_MAX - 1);
     for (size_t i = AT_ZERO; i < PL_PREAMBLE_BYTES; i++) {
         if (bytes.data[i] != 0)
             return pl_fail(PL_PROTOCOL, "preamble: reserved bytes are not zero");

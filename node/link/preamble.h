@@ -10,6 +10,7 @@
 #define PL_PREAMBLE_VERSION 1
 #define PL_PREAMBLE_SUITE 1
 #define PL_PREAMBLE_RANKS_MAX 64
+#define PL_PREAMBLE_LANES_MAX 8
 
 typedef struct pl_preamble {
     uint8_t session_id[16];

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_FDS_MAX (PL_PREAMBLE_RANKS_MAX + 2)
+#define POLL_FDS_MAX (PL_PREAMBLE_LANES_MAX * PL_PREAMBLE_RANKS_MAX + 2)
 #define RETRY_POLL_MS 20
 
 static int interrupt_pipe[2] = {-1, -1};
@@ -49,8 +49,8 @@ static int capture_open(const pl_links *links, size_t peer, const char *directio
     char path[600];
     if (folder == NULL)
         return -1;
-    snprintf(path, sizeof path, "%s/%d-%zu-%zu-%s.bin", folder, (int)getpid(), links->params.rank,
-             peer, direction);
+    snprintf(path, sizeof path, "%s/%d-%zu-%zu-%zu-%s.bin", folder, (int)getpid(), links->lane,
+             links->params.rank, peer, direction);
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -73,6 +73,10 @@ static void capture_all(pl_links *links) {
 
 /* ---- the transport under pl_mesh ---- */
 
+static bool has_link(const pl_links *links, size_t peer) {
+    return links->links[peer].state != PL_LINK_ABSENT;
+}
+
 /* Has the peer closed its side, though nothing was read from it yet? */
 static bool has_hung_up(const pl_links *links, size_t peer) {
     struct pollfd fd = {pl_tls_fd(links->links[peer].tls), POLLRDHUP, 0};
@@ -82,13 +86,15 @@ static bool has_hung_up(const pl_links *links, size_t peer) {
 /* One party's end makes the others end: whoever is waited for then looks like the cause. All who
  * have hung up are named, so that nobody is blamed for another. */
 static pl_status link_failed(const pl_links *links, size_t peer, pl_status cause) {
-    pl_status status = pl_wrap(cause, "link to rank %zu", peer);
     char others[24 * PL_PREAMBLE_RANKS_MAX] = "";
     size_t len = 0;
+    if (pl_is_ok(cause))
+        return cause;
+    pl_status status = pl_wrap(cause, "link to %s", pl_link_name_of(links, peer).text);
     if (pl_status_code(status) != PL_PEER_LOST)
         return status;
     for (size_t i = 0; i < links->params.n_parties; i++) {
-        if (i != links->params.rank && i != peer && has_hung_up(links, i))
+        if (i != peer && has_link(links, i) && has_hung_up(links, i))
             len += (size_t)snprintf(others + len, sizeof others - len, "%srank %zu",
                                     len > 0 ? ", " : "", i);
     }
@@ -100,8 +106,16 @@ static pl_status link_failed(const pl_links *links, size_t peer, pl_status cause
     return named;
 }
 
+static pl_status check_link(const pl_links *links, size_t peer) {
+    return has_link(links, peer)
+               ? PL_OK
+               : pl_fail(PL_INVALID_ARGUMENT, "there is no link to %s: it has no part in the lane",
+                         pl_link_name_of(links, peer).text);
+}
+
 static pl_status try_send(void *ctx, size_t peer, const void *data, size_t len, size_t *out_done) {
     pl_links *links = ctx;
+    PL_TRY(check_link(links, peer));
     PL_TRY(link_failed(links, peer, pl_tls_send(links->links[peer].tls, data, len, out_done)));
     capture(links->links[peer].capture_sent, data, *out_done);
     return PL_OK;
@@ -109,6 +123,7 @@ static pl_status try_send(void *ctx, size_t peer, const void *data, size_t len, 
 
 static pl_status try_recv(void *ctx, size_t peer, void *data, size_t len, size_t *out_done) {
     pl_links *links = ctx;
+    PL_TRY(check_link(links, peer));
     PL_TRY(link_failed(links, peer, pl_tls_recv(links->links[peer].tls, data, len, out_done)));
     capture(links->links[peer].capture_received, data, *out_done);
     return PL_OK;
@@ -117,6 +132,8 @@ static pl_status try_recv(void *ctx, size_t peer, void *data, size_t len, size_t
 /* Also moves what OpenSSL had accepted and the socket did not take then. */
 static bool is_flushed(void *ctx, size_t peer) {
     pl_links *links = ctx;
+    if (!has_link(links, peer))
+        return true;
     pl_status status = pl_tls_flush(links->links[peer].tls);
     pl_status_done(&status); /* a broken connection shows in wait_links */
     return pl_tls_is_flushed(links->links[peer].tls);
@@ -137,10 +154,10 @@ static pl_status wait_links(void *ctx, const uint8_t *want) {
     pl_links *links = ctx;
     struct pollfd fds[POLL_FDS_MAX];
     size_t n = 0;
-    char waited_for[32] = "nobody";
+    pl_link_name waited_for = {"nobody"};
     uint64_t now = pl_monotonic_ms();
     for (size_t peer = 0; peer < links->params.n_parties; peer++) {
-        if (peer == links->params.rank)
+        if (!has_link(links, peer))
             continue;
         pl_tls *tls = links->links[peer].tls;
         /* Here, not in is_flushed, a connection that broke with records held back is reported: poll
@@ -154,11 +171,11 @@ static pl_status wait_links(void *ctx, const uint8_t *want) {
         if (events == 0)
             continue;
         fds[n++] = (struct pollfd){pl_tls_fd(tls), events, 0};
-        snprintf(waited_for, sizeof waited_for, "rank %zu", peer);
+        waited_for = pl_link_name_of(links, peer);
     }
     if (now >= links->deadline_ms)
         return pl_fail(PL_TIMEOUT, "the session's deadline passed while waiting for %s",
-                       waited_for);
+                       waited_for.text);
     if (pl_interrupt_fd() >= 0)
         fds[n++] = (struct pollfd){pl_interrupt_fd(), POLLIN, 0};
     return poll_until(fds, n,
@@ -167,7 +184,9 @@ static pl_status wait_links(void *ctx, const uint8_t *want) {
 
 static void links_free(void *ctx) {
     pl_links *links = ctx;
-    for (size_t i = 0; links->links != NULL && i < links->params.n_parties; i++) {
+    if (links == NULL)
+        return;
+    for (size_t i = 0; i < links->params.n_parties; i++) {
         pl_tls_free(links->links[i].tls);
         pl_status_done(&links->links[i].failure);
         if (links->links[i].fd >= 0)
@@ -185,85 +204,149 @@ static void links_free(void *ctx) {
 
 static const pl_transport link_transport = {try_send, try_recv, is_flushed, wait_links, links_free};
 
-/* ---- coming up ---- */
+/* ---- coming up: all links of all lanes at once ---- */
 
-static bool all_up(const pl_links *links, size_t *out_missing) {
-    for (size_t peer = 0; peer < links->params.n_parties; peer++) {
-        *out_missing = peer;
-        if (peer != links->params.rank && links->links[peer].state != PL_LINK_UP)
-            return false;
+typedef struct lanes {
+    pl_links *of[PL_PREAMBLE_LANES_MAX]; /* [n] */
+    size_t n;
+    size_t n_parties;
+    uint64_t until_ms;
+} lanes;
+
+static pl_status step_all(lanes *all) {
+    for (size_t lane = 0; lane < all->n; lane++) {
+        for (size_t peer = 0; peer < all->n_parties; peer++) {
+            if (has_link(all->of[lane], peer))
+                PL_TRY(pl_link_step(all->of[lane], peer));
+        }
+    }
+    return PL_OK;
+}
+
+/* Otherwise says which link is missing, the first of them. */
+static bool all_up(const lanes *all, const pl_links **out_links, size_t *out_peer) {
+    for (size_t lane = 0; lane < all->n; lane++) {
+        const pl_links *links = all->of[lane];
+        for (size_t peer = 0; peer < all->n_parties; peer++) {
+            *out_links = links;
+            *out_peer = peer;
+            if (has_link(links, peer) && links->links[peer].state != PL_LINK_UP)
+                return false;
+        }
     }
     return true;
 }
 
-static pl_status take_passed(pl_links *links, const struct pollfd *ready) {
+static pl_status take_passed(lanes *all, const struct pollfd *ready) {
     if (ready == NULL || (ready->revents & (POLLIN | POLLHUP)) == 0)
         return PL_OK;
     uint8_t preamble[PL_PREAMBLE_BYTES];
     int fd;
-    PL_TRY(pl_fd_recv(links->params.connections_fd, preamble, sizeof preamble, &fd));
-    pl_status status = pl_link_take(links, fd, preamble);
+    PL_TRY(pl_fd_recv(ready->fd, preamble, sizeof preamble, &fd));
+    pl_status status = pl_link_take(all->of, all->n, fd, preamble);
     pl_status_done(&status); /* a stranger's connection must not end the session: it was closed */
     return PL_OK;
 }
 
-static pl_status wait_coming_up(pl_links *links, uint64_t until_ms) {
-    struct pollfd fds[POLL_FDS_MAX];
-    size_t n = 0, passed = POLL_FDS_MAX;
+static size_t add_events(const pl_links *links, struct pollfd *fds) {
+    size_t n = 0;
     for (size_t peer = 0; peer < links->params.n_parties; peer++) {
         const pl_link *link = &links->links[peer];
-        short events = peer == links->params.rank ? 0 : pl_link_events(link);
+        short events = pl_link_events(link);
         if (events != 0)
             fds[n++] =
                 (struct pollfd){link->tls != NULL ? pl_tls_fd(link->tls) : link->fd, events, 0};
     }
-    if (links->params.connections_fd >= 0) {
+    return n;
+}
+
+static pl_status wait_coming_up(lanes *all) {
+    struct pollfd fds[POLL_FDS_MAX];
+    size_t n = 0, passed = POLL_FDS_MAX;
+    int connections_fd = all->of[0]->params.connections_fd;
+    for (size_t lane = 0; lane < all->n; lane++)
+        n += add_events(all->of[lane], fds + n);
+    if (connections_fd >= 0) {
         passed = n;
-        fds[n++] = (struct pollfd){links->params.connections_fd, POLLIN, 0};
+        fds[n++] = (struct pollfd){connections_fd, POLLIN, 0};
     }
     if (pl_interrupt_fd() >= 0)
         fds[n++] = (struct pollfd){pl_interrupt_fd(), POLLIN, 0};
-    uint64_t now = pl_monotonic_ms();
-    int timeout =
-        (int)(until_ms > now && until_ms - now < RETRY_POLL_MS ? until_ms - now : RETRY_POLL_MS);
-    PL_TRY(poll_until(fds, n, timeout));
-    return take_passed(links, passed < n ? &fds[passed] : NULL);
+    uint64_t now = pl_monotonic_ms(), left = all->until_ms > now ? all->until_ms - now : 0;
+    PL_TRY(poll_until(fds, n, left > 0 && left < RETRY_POLL_MS ? (int)left : RETRY_POLL_MS));
+    return take_passed(all, passed < n ? &fds[passed] : NULL);
 }
 
-static pl_status did_not_connect(const pl_links *links, size_t missing) {
-    const pl_link *link = &links->links[missing];
+static pl_status did_not_connect(const pl_links *links, size_t peer) {
+    const pl_link *link = &links->links[peer];
+    const pl_link_name name = pl_link_name_of(links, peer);
     if (link->n_failed == 0)
-        return pl_fail(PL_TIMEOUT, "rank %zu did not connect within %u ms", missing,
+        return pl_fail(PL_TIMEOUT, "%s did not connect within %u ms", name.text,
                        links->params.connect_ms);
     return pl_wrap(pl_status_dup(link->failure),
-                   "rank %zu did not connect within %u ms; of %u connections in its name the last "
+                   "%s did not connect within %u ms; of %u connections in its name the last "
                    "one failed",
-                   missing, links->params.connect_ms, link->n_failed);
+                   name.text, links->params.connect_ms, link->n_failed);
 }
 
-static pl_status bring_up(pl_links *links) {
-    uint64_t until_ms = pl_monotonic_ms() + links->params.connect_ms;
-    size_t missing;
+static pl_status bring_up(lanes *all) {
+    const pl_links *missing;
+    size_t peer;
     for (;;) {
-        for (size_t peer = 0; peer < links->params.n_parties; peer++) {
-            if (peer != links->params.rank)
-                PL_TRY(pl_link_step(links, peer));
-        }
-        if (all_up(links, &missing))
+        PL_TRY(step_all(all));
+        if (all_up(all, &missing, &peer))
             return PL_OK;
-        if (pl_monotonic_ms() >= until_ms)
-            return did_not_connect(links, missing);
-        PL_TRY(wait_coming_up(links, until_ms));
+        if (pl_monotonic_ms() >= all->until_ms)
+            return did_not_connect(missing, peer);
+        PL_TRY(wait_coming_up(all));
     }
 }
 
-static pl_status links_new(const pl_link_mesh_params *params, pl_links **out) {
+static pl_status come_up(lanes *all) {
+    all->until_ms = pl_monotonic_ms() + all->of[0]->params.connect_ms;
+    pl_status status = bring_up(all);
+    for (size_t lane = 0; lane < all->n; lane++) {
+        pl_links *links = all->of[lane];
+        capture_all(links);
+        /* What was borrowed for coming up is not needed any more. */
+        links->params.peers = NULL;
+        links->params.first_message = NULL;
+        links->params.session_id = NULL;
+    }
+    return status;
+}
+
+/* ---- making ---- */
+
+static size_t n_lanes_of(size_t stated) {
+    return stated == 0 ? 1 : stated;
+}
+
+static pl_status check_params(const pl_link_mesh_params *params) {
     if (params->n_parties < 2 || params->n_parties > PL_PREAMBLE_RANKS_MAX ||
         params->rank >= params->n_parties)
         return pl_fail(PL_INVALID_ARGUMENT, "a session has 2 to %d parties", PL_PREAMBLE_RANKS_MAX);
+    if (params->n_lanes > PL_PREAMBLE_LANES_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "a session has 1 to %d lanes", PL_PREAMBLE_LANES_MAX);
+    for (size_t peer = 0; params->peers != NULL && peer < params->n_parties; peer++) {
+        if (peer != params->rank && params->peers[peer].n_lanes > n_lanes_of(params->n_lanes))
+            return pl_fail(PL_INVALID_ARGUMENT,
+                           "rank %zu has %zu lanes with this party, which has %zu", peer,
+                           params->peers[peer].n_lanes, n_lanes_of(params->n_lanes));
+    }
+    return PL_OK;
+}
+
+static bool has_part(const pl_link_mesh_params *params, size_t peer, size_t lane) {
+    return peer != params->rank &&
+           (lane == 0 || (params->peers != NULL && lane < params->peers[peer].n_lanes));
+}
+
+static pl_status links_new(const pl_link_mesh_params *params, size_t lane, pl_links **out) {
     pl_links *links;
     PL_TRY(pl_alloc(1, sizeof *links, &links));
     links->params = *params;
+    links->lane = lane;
     links->deadline_ms = pl_monotonic_ms() + params->deadline_ms;
     pl_status status = pl_alloc(params->n_parties, sizeof *links->links, &links->links);
     if (!pl_is_ok(status)) {
@@ -271,6 +354,7 @@ static pl_status links_new(const pl_link_mesh_params *params, pl_links **out) {
         return status;
     }
     for (size_t i = 0; i < params->n_parties; i++) {
+        links->links[i].state = has_part(params, i, lane) ? PL_LINK_WAITING : PL_LINK_ABSENT;
         links->links[i].fd = -1;
         links->links[i].dials = params->rank > i;
         links->links[i].backoff_ms = 20;
@@ -282,53 +366,65 @@ static pl_status links_new(const pl_link_mesh_params *params, pl_links **out) {
     return PL_OK;
 }
 
-/* On failure links are gone. */
-static pl_status come_up(pl_links *links) {
-    pl_status status = bring_up(links);
-    capture_all(links);
-    if (!pl_is_ok(status)) {
-        links_free(links);
-        return status;
-    }
-    /* What was borrowed for coming up is not needed any more. */
-    links->params.peers = NULL;
-    links->params.first_message = NULL;
-    links->params.session_id = NULL;
-    return PL_OK;
+static pl_status make_lanes(const pl_link_mesh_params *params, lanes *out) {
+    PL_TRY(check_params(params));
+    out->n = n_lanes_of(params->n_lanes);
+    out->n_parties = params->n_parties;
+    for (size_t lane = 0; lane < out->n; lane++)
+        PL_TRY(links_new(params, lane, &out->of[lane]));
+    return come_up(out);
 }
 
 pl_status pl_link_mesh_new(const pl_link_mesh_params *params, pl_mesh **out) {
-    pl_links *links;
-    PL_TRY(links_new(params, &links));
-    PL_TRY(come_up(links));
-    return pl_mesh_new(params->rank, params->n_parties, &link_transport, links, out);
+    lanes all = {.n = 0};
+    pl_mesh *meshes[PL_PREAMBLE_LANES_MAX] = {NULL};
+    pl_status status = make_lanes(params, &all);
+    for (size_t lane = 0; lane < all.n && pl_is_ok(status); lane++) {
+        status = pl_mesh_new(params->rank, params->n_parties, &link_transport, all.of[lane],
+                             &meshes[lane]);
+        all.of[lane] = NULL; /* taken, on failure too */
+    }
+    for (size_t lane = 0; lane < all.n; lane++) {
+        if (pl_is_ok(status)) {
+            out[lane] = meshes[lane];
+        } else {
+            pl_mesh_free(meshes[lane]);
+            links_free(all.of[lane]);
+        }
+    }
+    return status;
+}
+
+static pl_status adopt_all(pl_links *links, const int *fds) {
+    for (size_t peer = 0; peer < links->params.n_parties; peer++) {
+        if (!has_link(links, peer))
+            continue;
+        fcntl(fds[peer], F_SETFL, fcntl(fds[peer], F_GETFL) | O_NONBLOCK);
+        links->links[peer].fd = fds[peer];
+        links->links[peer].preamble_sent = PL_PREAMBLE_BYTES;
+    }
+    for (size_t peer = 0; peer < links->params.n_parties; peer++) {
+        if (has_link(links, peer))
+            PL_TRY(pl_link_adopt(links, peer));
+    }
+    return PL_OK;
 }
 
 pl_status pl_link_transport_from_fds(const pl_link_mesh_params *params, const int *fds,
                                      pl_transport *out_transport, void **out_ctx) {
-    pl_links *links;
-    PL_TRY(links_new(params, &links));
-    links->params.connections_fd = -1;
-    for (size_t peer = 0; peer < params->n_parties; peer++) {
-        if (peer == params->rank)
-            continue;
-        fcntl(fds[peer], F_SETFL, fcntl(fds[peer], F_GETFL) | O_NONBLOCK);
-        links->links[peer].fd = fds[peer];
-        links->links[peer].dials = params->rank > peer;
-        links->links[peer].preamble_sent = PL_PREAMBLE_BYTES;
-    }
-    pl_status status = PL_OK;
-    for (size_t peer = 0; peer < params->n_parties && pl_is_ok(status); peer++) {
-        if (peer != params->rank)
-            status = pl_link_adopt(links, peer);
-    }
+    lanes one = {.n = 1, .n_parties = params->n_parties};
+    PL_TRY(check_params(params));
+    PL_TRY(links_new(params, 0, &one.of[0]));
+    one.of[0]->params.connections_fd = -1;
+    pl_status status = adopt_all(one.of[0], fds);
+    if (pl_is_ok(status))
+        status = come_up(&one);
     if (!pl_is_ok(status)) {
-        links_free(links);
+        links_free(one.of[0]);
         return status;
     }
-    PL_TRY(come_up(links));
     *out_transport = link_transport;
-    *out_ctx = links;
+    *out_ctx = one.of[0];
     return PL_OK;
 }
 

@@ -1,10 +1,12 @@
-/* Session mesh: the links of one session's worker to all its peers, and the pl_mesh over them. The
- * higher rank dials the lower one's session port; connections the other way are passed in by
- * parleyd (fd.h) with their preamble. Each link: preamble, TLS 1.3 by PSK, then the charter digest,
- * both ways, compared. pl_link_mesh_new returns when every link has echoed it. */
+/* Session mesh: the links of one session's worker to all its peers, and the pl_mesh over them;
+ * where parties have several lanes, a mesh for each. The higher rank dials the lower one's session
+ * port; connections the other way are passed in by parleyd (fd.h) with their preamble. Each link of
+ * each lane: preamble, TLS 1.3 by a PSK of its own, then the charter digest, both ways, compared.
+ * pl_link_mesh_new returns when every link has echoed it. */
 #ifndef PL_NODE_LINK_SESSION_MESH_H
 #define PL_NODE_LINK_SESSION_MESH_H
 
+#include "node/link/preamble.h"
 #include "node/link/psk.h"
 #include "protocols/net/mesh.h"
 
@@ -12,11 +14,13 @@ typedef struct pl_link_peer {
     const char *const *endpoints; /* "127.0.0.1:7101", "[::1]:7101": numeric, since a worker cannot
                                      read resolver files */
     size_t n_endpoints;
-    uint8_t psk[PL_PSK_BYTES];
+    size_t n_lanes; /* with this peer: lanes of the session in which both have a part; 0: 1 */
+    uint8_t psk[PL_PREAMBLE_LANES_MAX][PL_PSK_BYTES]; /* by lane */
 } pl_link_peer;
 
 typedef struct pl_link_mesh_params {
     size_t rank, n_parties;
+    size_t n_lanes;            /* of this party; 0: 1 */
     const uint8_t *session_id; /* [16] */
     const pl_link_peer *peers; /* [n_parties]; own entry unused */
     int connections_fd;        /* where accepted connections come; -1: none (rank is the highest) */
@@ -26,12 +30,14 @@ typedef struct pl_link_mesh_params {
     bool tls;                     /* false: benches only */
 } pl_link_mesh_params;
 
-/* Errors: TIMEOUT (who is missing), UNAUTHENTICATED, PROTOCOL ("rank 2 holds another charter"),
- * PEER_LOST, CANCELLED. */
+/* pl_link_mesh_new: out [n_lanes], a mesh for each lane, all of the same ranks. In lanes other than
+ * 0 a peer may have no part (peers[].n_lanes): sending to it is INVALID_ARGUMENT.
+ * Errors: TIMEOUT (who is missing, and which lane of it), UNAUTHENTICATED, PROTOCOL ("rank 2 holds
+ * another charter"), PEER_LOST, CANCELLED. */
 PL_STATUS pl_link_mesh_new(const pl_link_mesh_params *params, pl_mesh **out);
 
 /* pl_link_mesh_from_fds: connected sockets instead of dialling, [n_parties], own entry unused;
- * taken. For tests and benches. */
+ * taken. One lane. For tests and benches. */
 PL_STATUS pl_link_mesh_from_fds(const pl_link_mesh_params *params, const int *fds, pl_mesh **out);
 
 /* pl_link_transport_from_fds: the transport under such a mesh, for those who put something between

@@ -148,12 +148,12 @@ typedef struct bench {
 
 static pl_status measure(bench *b) {
     struct timespec start, end;
-    pl_counters before = pl_mesh_counters(b->run->mesh);
+    pl_counters before = pl_party_counters(b->run->party);
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (pl_party_computes(b->run->party))
         PL_TRY(b->trial.op->run(&b->trial));
     clock_gettime(CLOCK_MONOTONIC, &end);
-    pl_counters after = pl_mesh_counters(b->run->mesh);
+    pl_counters after = pl_party_counters(b->run->party);
     b->trial.n_done = 1;
     b->seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
     b->used.rounds = after.rounds - before.rounds;
@@ -179,7 +179,7 @@ static pl_status add_figure(Parley__V1__ResultTable *table, const char *name, co
 }
 
 static pl_status fill_table(const bench *b, Parley__V1__ResultTable *table) {
-    enum { N_FIGURES = 6 };
+    enum { N_FIGURES = 7 };
     char text[N_FIGURES][40];
     double work = b->trial.op->work != NULL ? b->trial.op->work(&b->trial) : (double)b->trial.n;
     snprintf(text[0], sizeof text[0], "%s", b->trial.op->name);
@@ -188,12 +188,14 @@ static pl_status fill_table(const bench *b, Parley__V1__ResultTable *table) {
     snprintf(text[3], sizeof text[3], "%" PRIu64, b->used.bytes_sent);
     snprintf(text[4], sizeof text[4], "%.6f", b->seconds);
     snprintf(text[5], sizeof text[5], "%.0f", b->seconds > 0 ? work / b->seconds : 0);
+    snprintf(text[6], sizeof text[6], "%zu", b->run->n_lanes);
     static const char *const NAMES[][2] = {{"op", "text"},
                                            {"n", "bigint"},
                                            {"rounds", "bigint"},
                                            {"bytes_sent", "bigint"},
                                            {"seconds", "double precision"},
-                                           {"per_second", "double precision"}};
+                                           {"per_second", "double precision"},
+                                           {"lanes", "bigint"}};
     PL_TRY(pl_alloc(N_FIGURES, sizeof(void *), &table->columns));
     PL_TRY(pl_alloc(1, sizeof(void *), &table->rows));
     PL_TRY(pl_alloc(1, sizeof **table->rows, &table->rows[0]));

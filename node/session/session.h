@@ -37,6 +37,7 @@ struct pl_session_run {
     size_t own_rank;
     const Parley__V1__Party *const *parties; /* index = rank in the mesh */
     size_t n_parties;
+    size_t n_lanes; /* of the session: what every compute party has; others have one */
     const Parley__V1__InputVector *const
         *inputs; /* this party's own, as load made them; if it is an owner */
     size_t n_inputs;

@@ -8,6 +8,7 @@
 #include "node/worker/control.h"
 #include "node/worker/frame.h"
 #include "node/worker/sandbox.h"
+#include "node/worker/threads.h"
 #include "protocols/base/secret.h"
 #include "protocols/share/party.h"
 
@@ -24,12 +25,17 @@
 #define KEPT_FD 5 /* to this party's own source child, if it stays for the session */
 #define TAG_BYTES 32
 
+_Static_assert(PL_LANES_MAX == PL_PREAMBLE_LANES_MAX, "as many as links can name");
+
 typedef struct worker {
     bool has_kept; /* KEPT_FD is there */
     pl_control *control;
     Parley__V1__SessionStart *start;
     Parley__V1__Plan *plan;
-    pl_mesh *mesh;
+    size_t n_lanes;                   /* of the session */
+    pl_mesh *meshes[PL_LANES_MAX];    /* by lane; this party's own */
+    pl_threads *threads;              /* of lanes 1, 2, ..., made before the sandbox closed */
+    pl_lane_threads threads_of_lanes; /* the same, as the party wants them */
     pl_party *party;
     Parley__V1__ResultTable *result;
     uint8_t salt[32];
@@ -58,6 +64,28 @@ static void on_stop(void *ctx) {
     pl_link_mesh_interrupt();
 }
 
+/* This party's lanes: those of the session if it computes, else one. */
+static size_t own_lanes(const worker *w) {
+    const Parley__V1__SessionStart *s = w->start;
+    return s->rank < s->n_parties && s->parties[s->rank]->compute ? w->n_lanes : 1;
+}
+
+static pl_status fill_peer(const worker *w, const Parley__V1__SessionPeer *from, pl_link_peer *to) {
+    if (from->n_psks == 0 || from->n_psks > own_lanes(w))
+        return pl_fail(PL_INVALID_ARGUMENT, "the orders of the session give a peer %zu keys",
+                       from->n_psks);
+    to->endpoints = (const char *const *)from->endpoints;
+    to->n_endpoints = from->n_endpoints;
+    to->n_lanes = from->n_psks;
+    for (size_t lane = 0; lane < from->n_psks; lane++) {
+        if (from->psks[lane].len != PL_PSK_BYTES)
+            return pl_fail(PL_INVALID_ARGUMENT, "the orders of the session hold a key of %zu bytes",
+                           from->psks[lane].len);
+        memcpy(to->psk[lane], from->psks[lane].data, PL_PSK_BYTES);
+    }
+    return PL_OK;
+}
+
 static pl_status connect_links(worker *w) {
     const Parley__V1__SessionStart *s = w->start;
     if (s->session_id.len != 16 || s->charter_digest.len != 32 || s->rank >= s->n_parties ||
@@ -68,17 +96,14 @@ static pl_status connect_links(worker *w) {
     pl_status status = PL_OK;
     for (size_t i = 0; i < s->n_peers && pl_is_ok(status); i++) {
         const Parley__V1__SessionPeer *peer = s->peers[i];
-        if (peer->rank >= s->n_parties || peer->psk.len != 32) {
-            status = pl_fail(PL_INVALID_ARGUMENT, "the orders of the session name a peer wrongly");
-            break;
-        }
-        peers[peer->rank].endpoints = (const char *const *)peer->endpoints;
-        peers[peer->rank].n_endpoints = peer->n_endpoints;
-        memcpy(peers[peer->rank].psk, peer->psk.data, 32);
+        status = peer->rank >= s->n_parties
+                     ? pl_fail(PL_INVALID_ARGUMENT, "the orders of the session name a peer wrongly")
+                     : fill_peer(w, peer, &peers[peer->rank]);
     }
     pl_link_mesh_params params = {
         .rank = s->rank,
         .n_parties = s->n_parties,
+        .n_lanes = own_lanes(w),
         .session_id = s->session_id.data,
         .peers = peers,
         .connections_fd = CONNECTIONS_FD,
@@ -88,7 +113,7 @@ static pl_status connect_links(worker *w) {
         .tls = true,
     };
     if (pl_is_ok(status))
-        status = pl_link_mesh_new(&params, &w->mesh);
+        status = pl_link_mesh_new(&params, w->meshes);
     pl_wipe(peers, s->n_parties * sizeof *peers);
     free(peers);
     return status;
@@ -98,7 +123,7 @@ static pl_status connect_links(worker *w) {
 static pl_status measure_links(worker *w, pl_party_params *params) {
     for (size_t i = 0; i < params->n_compute && params->n_compute > 1; i++) {
         if (params->compute[i] == w->start->rank)
-            return pl_link_measure(w->mesh, params->compute, params->n_compute, &params->net);
+            return pl_link_measure(w->meshes[0], params->compute, params->n_compute, &params->net);
     }
     return PL_OK;
 }
@@ -117,10 +142,13 @@ static pl_status make_party(worker *w) {
                            w->plan->compute[i]);
         compute[i] = rank;
     }
-    pl_party_params params = {.mesh = w->mesh,
+    pl_party_params params = {.mesh = w->meshes[0],
                               .scheme = w->plan->protocol,
                               .compute = compute,
-                              .n_compute = w->plan->n_compute};
+                              .n_compute = w->plan->n_compute,
+                              .lanes = w->meshes + 1,
+                              .n_lanes = own_lanes(w),
+                              .threads = &w->threads_of_lanes};
     memcpy(params.seed, w->seed, sizeof params.seed);
     pl_status status = measure_links(w, &params);
     if (pl_is_ok(status))
@@ -138,10 +166,10 @@ static pl_status exchange_all(worker *w, uint8_t *blocks, size_t len) {
     for (size_t rank = 0; rank < w->start->n_parties; rank++) {
         if (rank == own)
             continue;
-        PL_TRY(pl_mesh_send(w->mesh, rank, blocks + own * len, len));
-        PL_TRY(pl_mesh_recv(w->mesh, rank, blocks + rank * len, len));
+        PL_TRY(pl_mesh_send(w->meshes[0], rank, blocks + own * len, len));
+        PL_TRY(pl_mesh_recv(w->meshes[0], rank, blocks + rank * len, len));
     }
-    return pl_mesh_finish(w->mesh);
+    return pl_mesh_finish(w->meshes[0]);
 }
 
 /* All parties say the same word, bound to the charter; another word is a protocol error. */
@@ -248,11 +276,12 @@ static pl_status run_kind(worker *w) {
                        w->plan->kind);
     pl_session_run run = {
         .party = w->party,
-        .mesh = w->mesh,
+        .mesh = w->meshes[0],
         .plan = w->plan,
         .own_rank = w->start->rank,
         .parties = (const Parley__V1__Party *const *)w->start->parties,
         .n_parties = w->start->n_parties,
+        .n_lanes = w->n_lanes,
         .inputs = (const Parley__V1__InputVector *const *)w->start->inputs,
         .n_inputs = w->start->n_inputs,
         .agree_opening = agree_opening,
@@ -272,19 +301,19 @@ static pl_status leak_inputs(worker *w) {
         if (w->start->rank == rank && w->start->n_inputs > 0) {
             const Parley__V1__InputVector *input = w->start->inputs[w->start->n_inputs - 1];
             pl_put_u64(sizes, input->values.len);
-            PL_TRY(pl_mesh_send(w->mesh, 0, sizes, 8));
-            PL_TRY(pl_mesh_send(w->mesh, 0, input->values.data, input->values.len));
-            PL_TRY(pl_mesh_finish(w->mesh));
+            PL_TRY(pl_mesh_send(w->meshes[0], 0, sizes, 8));
+            PL_TRY(pl_mesh_send(w->meshes[0], 0, input->values.data, input->values.len));
+            PL_TRY(pl_mesh_finish(w->meshes[0]));
         } else if (w->start->rank == rank) {
-            PL_TRY(pl_mesh_send(w->mesh, 0, sizes, 8));
-            PL_TRY(pl_mesh_finish(w->mesh));
+            PL_TRY(pl_mesh_send(w->meshes[0], 0, sizes, 8));
+            PL_TRY(pl_mesh_finish(w->meshes[0]));
         } else if (w->start->rank == 0) {
-            PL_TRY(pl_mesh_recv(w->mesh, rank, sizes, 8));
-            PL_TRY(pl_mesh_finish(w->mesh));
+            PL_TRY(pl_mesh_recv(w->meshes[0], rank, sizes, 8));
+            PL_TRY(pl_mesh_finish(w->meshes[0]));
             uint8_t *raw;
             PL_TRY(pl_alloc(pl_get_u64(sizes) + 1, 1, &raw));
-            PL_TRY(pl_mesh_recv(w->mesh, rank, raw, pl_get_u64(sizes)));
-            PL_TRY(pl_mesh_finish(w->mesh));
+            PL_TRY(pl_mesh_recv(w->meshes[0], rank, raw, pl_get_u64(sizes)));
+            PL_TRY(pl_mesh_finish(w->meshes[0]));
             free(raw);
         }
     }
@@ -376,7 +405,8 @@ static pl_status say_end(worker *w, pl_status outcome) {
         error.message = (char *)(uintptr_t)pl_status_message(outcome);
         end.error = &error;
     } else {
-        pl_counters counters = pl_mesh_counters(w->mesh);
+        pl_counters counters = pl_party_counters(w->party);
+        stats.lanes = (uint32_t)w->n_lanes;
         stats.rounds = counters.rounds;
         stats.bytes_sent = counters.bytes_sent;
         stats.seconds = seconds_since(&w->began);
@@ -391,16 +421,24 @@ static pl_status say_end(worker *w, pl_status outcome) {
     return pl_control_end(w->control, &end);
 }
 
+static void wipe_keys(Parley__V1__SessionPeer *peer) {
+    for (size_t lane = 0; lane < peer->n_psks; lane++)
+        pl_wipe(peer->psks[lane].data, peer->psks[lane].len);
+}
+
 static void worker_done(worker *w) {
+    /* The party's lanes end before the threads that they run on, and before their meshes. */
     pl_party_free(w->party);
-    pl_mesh_free(w->mesh);
+    pl_threads_free(w->threads);
+    for (size_t lane = 0; lane < PL_LANES_MAX; lane++)
+        pl_mesh_free(w->meshes[lane]);
     pl_control_close(w->control);
     if (w->plan != NULL)
         parley__v1__plan__free_unpacked(w->plan, NULL);
     if (w->result != NULL)
         parley__v1__result_table__free_unpacked(w->result, NULL);
     for (size_t i = 0; w->start != NULL && i < w->start->n_peers; i++)
-        pl_wipe(w->start->peers[i]->psk.data, w->start->peers[i]->psk.len);
+        wipe_keys(w->start->peers[i]);
     for (size_t i = 0; w->start != NULL && i < w->start->n_inputs; i++)
         pl_wipe(w->start->inputs[i]->values.data, w->start->inputs[i]->values.len);
     if (w->start != NULL)
@@ -420,6 +458,19 @@ static pl_status true_cause(worker *w, pl_status seen) {
     return told;
 }
 
+/* Before the sandbox closes: afterwards there can be no thread. */
+static pl_status make_threads(worker *w) {
+    w->n_lanes = w->start->lanes == 0 ? 1 : w->start->lanes;
+    if (w->n_lanes > PL_LANES_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "the orders of the session are for %zu lanes: at most "
+                       "%d",
+                       w->n_lanes, PL_LANES_MAX);
+    PL_TRY(pl_threads_new(own_lanes(w) - 1, &w->threads));
+    w->threads_of_lanes = pl_threads_for_lanes(w->threads);
+    return PL_OK;
+}
+
 static pl_status begin(worker *w) {
     clock_gettime(CLOCK_MONOTONIC, &w->began);
     PL_TRY(pl_sandbox_prepare(w->has_kept ? KEPT_FD + 1 : KEPT_FD));
@@ -428,6 +479,7 @@ static pl_status begin(worker *w) {
     PL_TRY(pl_link_library_warm());
     PL_TRY(pl_control_open(CONTROL_FD, on_stop, w, &w->control));
     PL_TRY(pl_control_start(w->control, &w->start));
+    PL_TRY(make_threads(w));
     PL_TRY(pl_control_watch(w->control));
     return pl_sandbox_enter(PL_SANDBOX_SESSION, w->start->memory_bytes);
 }

@@ -197,7 +197,7 @@ pl_status pl_cost_party_new(const pl_net *net, size_t n_lanes, pl_party **out) {
     for (size_t i = 1; i < n_lanes && pl_is_ok(status); i++) {
         status = counting_lane_new(net, &lane);
         if (pl_is_ok(status))
-            status = pl_lanes_add(p, lane, false);
+            status = pl_lanes_add(p, lane, false, NULL);
     }
     if (!pl_is_ok(status)) {
         pl_party_free(p);

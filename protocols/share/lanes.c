@@ -10,6 +10,7 @@ typedef struct lane {
     pl_party *party;
     size_t number;
     bool has_thread;
+    const pl_lane_threads *threads; /* NULL: it is this one */
     pthread_t thread;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
@@ -69,34 +70,44 @@ static pl_status finish(lane *l) {
 
 /* ---- life ---- */
 
+static pl_status start_thread(lane *l) {
+    if (l->threads != NULL)
+        return l->threads->start(l->threads->ctx, l->number, work, l);
+    int error = pthread_create(&l->thread, NULL, work, l);
+    return error == 0
+               ? PL_OK
+               : pl_fail(PL_LIMIT, "cannot start a thread for lane %zu: %s; take fewer lanes",
+                         l->number, strerror(error));
+}
+
+static void join_thread(const lane *l) {
+    if (l->threads != NULL)
+        l->threads->join(l->threads->ctx, l->number);
+    else
+        pthread_join(l->thread, NULL);
+}
+
 static void lane_done(lane *l) {
     if (l->has_thread) {
         pthread_mutex_lock(&l->lock);
         l->leaves = true;
         pthread_cond_signal(&l->changed);
         pthread_mutex_unlock(&l->lock);
-        pthread_join(l->thread, NULL);
+        join_thread(l);
     }
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
     pl_party_free(l->party);
 }
 
-static pl_status lane_init(lane *l, pl_party *party, size_t number, bool has_thread) {
-    *l = (lane){.party = party, .number = number};
+static void lane_init(lane *l, pl_party *party, size_t number, const pl_lane_threads *threads) {
+    *l = (lane){.party = party, .number = number, .threads = threads};
     pthread_mutex_init(&l->lock, NULL); /* without attributes these cannot fail */
     pthread_cond_init(&l->changed, NULL);
-    if (!has_thread)
-        return PL_OK;
-    int error = pthread_create(&l->thread, NULL, work, l);
-    l->has_thread = error == 0;
-    return error == 0
-               ? PL_OK
-               : pl_fail(PL_LIMIT, "cannot start a thread for lane %zu: %s; take fewer lanes",
-                         number, strerror(error));
 }
 
-pl_status pl_lanes_add(pl_party *p, pl_party *party, bool has_thread) {
+pl_status pl_lanes_add(pl_party *p, pl_party *party, bool has_thread,
+                       const pl_lane_threads *threads) {
     pl_status status = PL_OK;
     if (p->lanes == NULL) {
         status = pl_alloc(1, sizeof *p->lanes, &p->lanes);
@@ -108,7 +119,10 @@ pl_status pl_lanes_add(pl_party *p, pl_party *party, bool has_thread) {
     }
     PL_ASSERT(p->lanes->n < PL_LANES_MAX);
     lane *l = &p->lanes->others[p->lanes->n - 1];
-    status = lane_init(l, party, p->lanes->n, has_thread);
+    lane_init(l, party, p->lanes->n, threads);
+    if (has_thread)
+        status = start_thread(l);
+    l->has_thread = has_thread && pl_is_ok(status);
     if (pl_is_ok(status))
         p->lanes->n++;
     else

@@ -15,9 +15,11 @@
 typedef struct pl_lanes pl_lanes;
 
 /* pl_lanes_add makes `lane` the next lane of p, which takes it, on failure too. Without a thread it
- * is the calling thread that does its work, after that of lane 0.
+ * is the calling thread that does its work, after that of lane 0; with one it is one of `threads`,
+ * or, NULL, a new one.
  * Errors: LIMIT (no memory, no thread). */
-PL_STATUS pl_lanes_add(pl_party *p, pl_party *lane, bool has_thread);
+PL_STATUS pl_lanes_add(pl_party *p, pl_party *lane, bool has_thread,
+                       const pl_lane_threads *threads);
 void pl_lanes_free(pl_lanes *lanes); /* ends the threads; lane 0 stays */
 
 /* pl_lanes_other gives the party that is lane `number` of p, 1 at least. */

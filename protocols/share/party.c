@@ -76,7 +76,7 @@ static pl_status add_lanes(pl_party *p, const pl_party_params *params) {
     for (size_t i = 1; i < params->n_lanes && pl_party_computes(p); i++) {
         pl_party *lane;
         PL_TRY(lane_new(params, p->scheme, params->lanes[i - 1], &lane));
-        PL_TRY(pl_lanes_add(p, lane, true));
+        PL_TRY(pl_lanes_add(p, lane, true, params->threads));
     }
     return PL_OK;
 }

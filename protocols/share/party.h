@@ -39,6 +39,15 @@ typedef struct pl_net {
 } pl_net;
 #define PL_NET_DEFAULT ((pl_net){60, 5e8}) /* three processes of one machine */
 
+/* Who runs the threads of the lanes, where they cannot be made when the party is (a sandbox forbids
+ * it by then). start runs body(arg) in thread `number`, from 1 to n_lanes - 1, each once; join
+ * waits until body has returned. Errors of start: LIMIT. */
+typedef struct pl_lane_threads {
+    pl_status (*start)(void *ctx, size_t number, void *(*body)(void *arg), void *arg);
+    void (*join)(void *ctx, size_t number);
+    void *ctx;
+} pl_lane_threads;
+
 typedef struct pl_party_params {
     pl_mesh *mesh;         /* borrowed until pl_party_free */
     const char *scheme;    /* "rep3" or "plain" */
@@ -50,6 +59,7 @@ typedef struct pl_party_params {
     pl_mesh *const *lanes; /* [n_lanes - 1] meshes of lanes 1, 2, ..., of the same rank and parties;
                               borrowed as mesh is. Used by compute parties only */
     size_t n_lanes;        /* the same at all compute parties; 0: 1 */
+    const pl_lane_threads *threads; /* borrowed until pl_party_free; NULL: pthread_create */
 } pl_party_params;
 
 /* pl_party_new agrees on the pairwise keys over the mesh, and on others over that of each lane.

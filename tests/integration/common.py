@@ -18,11 +18,11 @@ def write_table(folder, name, rows):
     return path
 
 
-def members(folder, tables, session_seconds=15):
-    """tables: {member: rows}."""
+def members(folder, tables, session_seconds=15, lanes=2):
+    """tables: {member: rows}; two lanes, whatever machine this is."""
     columns = [{"name": "sex", "type": "text", "values": ["f", "m"]},
                {"name": "amount", "type": "integer", "range": ["0", "4611686018427387"]}]
-    return {name: {"limits": {"session_seconds": session_seconds},
+    return {name: {"limits": {"session_seconds": session_seconds, "lanes": lanes},
                    "datasets": [{"name": "residents", "title": "test", "schema_version": 1, "rows_max": 1000,
                                  "source": {"csv": write_table(folder, name, rows)}, "columns": columns}]}
             for name, rows in tables.items()}

@@ -29,7 +29,7 @@ ANOTHER_CHARTER = {"created_at", "start_before"}
 # What a member says of itself under its own signature is its word: it may cost the session, it never makes a wrong one. So is what it says of its
 # audit log (audit_head, audit_links, ...): proofs that nobody needs may be left out; what happens to wrong ones is shown by audit_attacks.py.
 OWN_WORDS = {"approval": {"approver", "policy_version", "policy_digest", "decided_at", "not_after"},
-             "reservation": {"memory_bytes", "reserved_at", "not_after", "endpoints"}}
+             "reservation": {"memory_bytes", "reserved_at", "not_after", "endpoints", "lanes"}}
 # Alone, these make a proposal that is merely another one: honest nodes may approve it, as what it is. That no session comes of it is checked.
 ANOTHER_PROPOSAL = {"job_id", "submitter", "created_at", "not_after", "session_seconds"}
 

@@ -86,8 +86,8 @@ def run(folder, build_bin, tools):
         if answer.rows() != [["f", "3", str(sum(MARKERS.values()))], ["m", "3", "15"]]:
             raise AssertionError(f"wrong answer: {answer}")
     plain, records, connections = decrypt(capture, os.path.join(tools, "tls-decrypt"), keylog, recorders)
-    if connections < 6 or not any("session" in path for path in plain):
-        raise AssertionError(f"only {connections} connections were captured: 3 uplinks and 3 session links are the least")
+    if connections < 9 or not any("session" in path for path in plain):
+        raise AssertionError(f"only {connections} connections were captured: 3 uplinks and 6 session links are the least")
     for name in MARKERS:
         if not any(name.encode() in open(p, "rb").read() for p in plain if f"uplink-{name}" in p):
             raise AssertionError(f"the name of {name} does not stand in its decrypted uplink: the search reads nothing")

@@ -53,7 +53,7 @@ def members(folder, parts, features=FEATURES, cohort=0, rights=None, rows_max=10
     """parts: {member: rows}; a member with None has no data."""
     made = {}
     for name, rows in parts.items():
-        made[name] = {"datasets": [], "limits": {"session_seconds": session_seconds},
+        made[name] = {"datasets": [], "limits": {"session_seconds": session_seconds, "lanes": 2},
                       "policy": {"take_part": policy(name)["take_part"]}}
         if rows is None:
             continue

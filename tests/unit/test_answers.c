@@ -186,6 +186,14 @@ static void what_a_reservation_must_say(void **state) {
     reservation->memory_bytes = 0;
     no_reservation(PL_INVALID_ARGUMENT, "memory_bytes is 0");
     reservation->memory_bytes = 1;
+    for (uint32_t lanes = 1; lanes <= PL_RESERVATION_LANES_MAX; lanes++) {
+        reservation->lanes = lanes;
+        must(take_reservation());
+    }
+    reservation->lanes = 9;
+    no_reservation(PL_LIMIT, "lanes are 9: at most 8");
+    reservation->lanes = 0; /* as before there were any */
+    must(take_reservation());
     reservation->n_endpoints = 0;
     no_reservation(PL_INVALID_ARGUMENT, "endpoints are empty");
     char *many[17];

@@ -220,6 +220,7 @@ static void every_field_of_a_reservation(void **state) {
         {"input_commitment changed", NULL},
         {"memory_bytes +1", NULL},
         {"memory_bytes large", NULL},
+        {"lanes +1", NULL},
         {"reserved_at +1", NULL},
         {"not_after +1", NULL},
         {"endpoints doubled", NULL},
@@ -245,6 +246,7 @@ static void every_field_of_a_reservation(void **state) {
     static const sweep_row own_rows[] = {
         {"memory_bytes +1", NULL},
         {"memory_bytes large", NULL},
+        {"lanes +1", NULL},
         {"reserved_at +1", NULL},
         {"not_after +1", NULL},
         {"endpoints doubled", NULL},
@@ -275,6 +277,55 @@ static void a_session_key_is_nobody_elses(void **state) {
                 "reservation of tax: session_key is also south's");
     memset(job.session_key[TAX], 0, 32);
     must_refuse(charter_with_reservation(&at), PL_INVALID_ARGUMENT, "session_key is zero");
+}
+
+/* As many as the compute party with the fewest; health does not compute. */
+static void lanes_are_the_fewest(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t offered[FIXTURE_PARTIES], lanes;
+    } rows[] = {
+        {{0, 0, 0, 0}, 1}, {{1, 8, 8, 8}, 8}, {{8, 2, 3, 1}, 1}, {{8, 4, 3, 5}, 3},
+        {{8, 4, 0, 5}, 1}, {{8, 1, 1, 1}, 1}, {{0, 2, 2, 2}, 2},
+    };
+    for (size_t row = 0; row < N(rows); row++) {
+        pl_bytes charter = {0};
+        node n;
+        pl_charter *out;
+        for (int i = 0; i < FIXTURE_PARTIES; i++)
+            job.reservation[i].lanes = rows[row].offered[i];
+        fixture_job_sign(&world, &job);
+        fixture_job_charter(&world, &job, &charter);
+        node_init(&n, SOUTH);
+        must(pl_charter_verify(pl_bytes_view(&charter), &n.rules, &out));
+        assert_int_equal(pl_charter_lanes(out), rows[row].lanes);
+        pl_charter_free(out);
+        pl_bytes_done(&charter);
+    }
+}
+
+/* Lanes are the last field of a reservation: its number, and the value. */
+static void changed_lanes_break_the_signature(void **state) {
+    (void)state;
+    pl_bytes charter = {0}, body = {0};
+    int at = NORTH;
+    node n;
+    node_init(&n, NORTH);
+    job.reservation[TAX].lanes = 2;
+    must(charter_with_reservation(&at));
+    pl_bytes *whole = &job.signed_reservation[TAX];
+    must(pl_signed_body(pl_bytes_view(whole), &body));
+    assert_int_equal(body.data[body.len - 2], 15 << 3);
+    assert_int_equal(body.data[body.len - 1], 2);
+    size_t begin = 0;
+    while (memcmp(whole->data + begin, body.data, body.len) != 0)
+        assert_true(++begin + body.len <= whole->len);
+    whole->data[begin + body.len - 1] = 8;
+    fixture_job_charter(&world, &job, &charter);
+    must_refuse(verify_at(&n, pl_bytes_view(&charter)), PL_UNAUTHENTICATED,
+                "the signature of tax does not verify");
+    pl_bytes_done(&charter);
+    pl_bytes_done(&body);
 }
 
 static void the_time_of_a_reservation(void **state) {
@@ -543,6 +594,8 @@ int main(void) {
         TEST(a_refusal_is_no_approval),
         TEST(every_field_of_a_reservation),
         TEST(a_session_key_is_nobody_elses),
+        TEST(lanes_are_the_fewest),
+        TEST(changed_lanes_break_the_signature),
         TEST(the_time_of_a_reservation),
         TEST(every_field_of_a_charter),
         TEST(no_single_bit_of_a_charter_is_spare),

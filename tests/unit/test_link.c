@@ -54,6 +54,7 @@ static void preamble_faults_name_the_field(void **state) {
         {0, 'Q', PL_PROTOCOL, "magic"},    {4, 9, PL_UNSUPPORTED, "version"},
         {6, 9, PL_UNSUPPORTED, "suite"},   {24, 2, PL_PROTOCOL, "from_rank"},
         {25, 1, PL_PROTOCOL, "from_rank"}, {26, 4, PL_PROTOCOL, "to_rank"},
+        {28, 8, PL_PROTOCOL, "lane 8"},    {29, 1, PL_PROTOCOL, "lane 256"},
         {30, 1, PL_PROTOCOL, "reserved"},  {63, 1, PL_PROTOCOL, "reserved"},
     };
     pl_preamble good = {.from_rank = 4, .to_rank = 2}, out;

@@ -171,6 +171,7 @@ static pl_status with_party(job *j, size_t rank, pl_mesh *mesh, pl_party *party)
                           .own_rank = rank,
                           .parties = (const Parley__V1__Party *const *)j->parties,
                           .n_parties = j->n_parties,
+                          .n_lanes = 1,
                           .agree_opening = agree,
                           .ctx = j,
                           .out_result = &j->result[rank]};
@@ -543,9 +544,11 @@ static void test_bench(void **state) {
             if (!pl_is_ok(status))
                 fail_msg("%s: %s", task, pl_status_message(status));
             const Parley__V1__ResultTable *table = result_of(&j, "asker");
-            assert_int_equal(table->n_columns, 6);
+            assert_int_equal(table->n_columns, 7);
             assert_string_equal(table->rows[0]->cells[0]->text, pl_ops[o].name);
             assert_string_equal(table->rows[0]->cells[1]->text, strchr(task, ' ') + 1);
+            assert_string_equal(table->columns[6]->name, "lanes");
+            assert_string_equal(table->rows[0]->cells[6]->text, "1");
             assert_non_null(result_of(&j, "south"));
             job_done(&j);
         }

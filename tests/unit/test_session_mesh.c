@@ -2,12 +2,9 @@
  * uneven amounts, and every way to fail has its own error. Each party is a thread; a thread per
  * port plays parleyd. Wrong if the payloads were equal for all pairs: each byte depends on both
  * ranks. */
-#include "node/link/fd.h"
-#include "node/link/preamble.h"
 #include "node/link/session_mesh.h"
+#include "tests/unit/link_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,13 +33,6 @@ typedef struct party {
     pl_status (*body)(pl_mesh *mesh);
     pl_status status;
 } party;
-
-static void expect(pl_status status, pl_code code, const char *text) {
-    if (pl_status_code(status) != code || strstr(pl_status_message(status), text) == NULL)
-        fail_msg("wanted %s \"%s\", got: %s", pl_code_describe(code)->name, text,
-                 pl_status_message(status));
-    pl_status_done(&status);
-}
 
 /* ---- what a party does once its mesh stands ---- */
 
@@ -175,8 +165,8 @@ static void set_party(party *p, size_t rank, size_t n, pl_status (*body)(pl_mesh
                                       .deadline_ms = 60000,
                                       .tls = true};
     for (size_t peer = 0; peer < n; peer++) {
-        p->peers[peer].psk[0] = (uint8_t)(rank < peer ? rank : peer);
-        p->peers[peer].psk[1] = (uint8_t)(rank < peer ? peer : rank);
+        p->peers[peer].psk[0][0] = (uint8_t)(rank < peer ? rank : peer);
+        p->peers[peer].psk[0][1] = (uint8_t)(rank < peer ? peer : rank);
         p->fds[peer] = -1;
     }
 }
@@ -203,7 +193,7 @@ static void run_all(party *parties, size_t n) {
 
 static void expect_all(party *parties, size_t first, size_t n, pl_code code, const char *text) {
     for (size_t i = first; i < n; i++)
-        expect(parties[i].status, code, text);
+        link_expect(parties[i].status, code, text);
 }
 
 /* ---- over socket pairs ---- */
@@ -236,18 +226,18 @@ static void other_charter_is_refused(void **state) {
     set_pairs(parties, 2, leave);
     parties[1].digest[31] = 1;
     run_all(parties, 2);
-    expect(parties[0].status, PL_PROTOCOL, "rank 1 holds another charter");
-    expect(parties[1].status, PL_PROTOCOL, "rank 0 holds another charter");
+    link_expect(parties[0].status, PL_PROTOCOL, "rank 1 holds another charter");
+    link_expect(parties[1].status, PL_PROTOCOL, "rank 0 holds another charter");
 }
 
 static void other_key_is_refused(void **state) {
     (void)state;
     party parties[2];
     set_pairs(parties, 2, leave);
-    parties[1].peers[0].psk[31] = 1;
+    parties[1].peers[0].psk[0][31] = 1;
     run_all(parties, 2);
-    expect(parties[0].status, PL_UNAUTHENTICATED, "link to rank 1");
-    expect(parties[1].status, PL_UNAUTHENTICATED, "link to rank 0");
+    link_expect(parties[0].status, PL_UNAUTHENTICATED, "link to rank 1");
+    link_expect(parties[1].status, PL_UNAUTHENTICATED, "link to rank 0");
 }
 
 static void lost_peer_is_told(void **state) {
@@ -255,7 +245,7 @@ static void lost_peer_is_told(void **state) {
     party parties[3];
     set_pairs(parties, 3, lose_rank_0);
     run_all(parties, 3);
-    expect(parties[0].status, PL_CODE_OK, "ok");
+    link_expect(parties[0].status, PL_CODE_OK, "ok");
     expect_all(parties, 1, 3, PL_PEER_LOST, "link to rank 0");
 }
 
@@ -265,9 +255,9 @@ static void all_lost_peers_are_named(void **state) {
     party parties[3];
     set_pairs(parties, 3, fall_in_turn);
     run_all(parties, 3);
-    expect(parties[2].status, PL_CODE_OK, "ok");
-    expect(parties[1].status, PL_PEER_LOST, "link to rank 2");
-    expect(parties[0].status, PL_PEER_LOST, "closed as well, and perhaps first: rank 2");
+    link_expect(parties[2].status, PL_CODE_OK, "ok");
+    link_expect(parties[1].status, PL_PEER_LOST, "link to rank 2");
+    link_expect(parties[0].status, PL_PEER_LOST, "closed as well, and perhaps first: rank 2");
 }
 
 static void sending_to_nobody_is_told(void **state) {
@@ -275,8 +265,8 @@ static void sending_to_nobody_is_told(void **state) {
     party parties[2];
     set_pairs(parties, 2, send_to_nobody);
     run_all(parties, 2);
-    expect(parties[0].status, PL_CODE_OK, "ok");
-    expect(parties[1].status, PL_PEER_LOST, "link to rank 0");
+    link_expect(parties[0].status, PL_CODE_OK, "ok");
+    link_expect(parties[1].status, PL_PEER_LOST, "link to rank 0");
 }
 
 static void silence_ends_at_the_deadline(void **state) {
@@ -287,8 +277,8 @@ static void silence_ends_at_the_deadline(void **state) {
     /* Rank 1 waits longer and sees rank 0 go. */
     parties[1].params.deadline_ms = 10000;
     run_all(parties, 2);
-    expect(parties[0].status, PL_TIMEOUT, "waiting for rank 1");
-    expect(parties[1].status, PL_PEER_LOST, "link to rank 0");
+    link_expect(parties[0].status, PL_TIMEOUT, "waiting for rank 1");
+    link_expect(parties[1].status, PL_PEER_LOST, "link to rank 0");
 }
 
 static void missing_peer_is_named(void **state) {
@@ -300,76 +290,35 @@ static void missing_peer_is_named(void **state) {
     p.fds[1] = fds[0];
     p.params.connect_ms = 100;
     run_party(&p);
-    expect(p.status, PL_TIMEOUT, "rank 1 did not connect within 100 ms");
+    link_expect(p.status, PL_TIMEOUT, "rank 1 did not connect within 100 ms");
     close(fds[1]);
 }
 
 /* ---- over TCP, with a port per party ---- */
 
-typedef struct port {
-    pthread_t thread;
-    int listener, pass[2];
-    size_t n_connections;
-    char endpoint[32];
-} port;
-
-static void open_port(port *p, size_t n_connections) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    p->n_connections = n_connections;
-    p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(p->listener, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(listen(p->listener, 16), 0);
-    assert_int_equal(getsockname(p->listener, (struct sockaddr *)&address, &len), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->pass), 0);
-    snprintf(p->endpoint, sizeof p->endpoint, "127.0.0.1:%u", ntohs(address.sin_port));
-}
-
-/* parleyd's part: read the preamble, pass the connection on. */
-static void *serve_port(void *arg) {
-    port *p = arg;
-    for (size_t i = 0; i < p->n_connections; i++) {
-        uint8_t preamble[PL_PREAMBLE_BYTES];
-        int fd = accept(p->listener, NULL, NULL);
-        if (recv(fd, preamble, sizeof preamble, MSG_WAITALL) == PL_PREAMBLE_BYTES) {
-            pl_status status = pl_fd_send(p->pass[0], fd, pl_view_of(preamble, sizeof preamble));
-            pl_status_done(&status); /* the party at the other end says it better */
-        }
-        close(fd);
-    }
-    return NULL;
-}
-
 /* A port that nobody listens on: bound, closed again. */
 static void dead_endpoint(char out[32]) {
-    port p = {0};
-    open_port(&p, 0);
+    link_port p;
+    link_port_open(&p);
     snprintf(out, 32, "%s", p.endpoint);
-    close(p.listener), close(p.pass[0]), close(p.pass[1]);
+    link_port_close(&p);
 }
 
 /* Before the true connections a stranger sends party 0 a preamble, and then bytes that are no
  * handshake; with the session's own number he stands in the place of rank 1. */
-static void send_stranger(const port *p, const uint8_t *session) {
-    uint8_t wire[PL_PREAMBLE_BYTES];
+static void send_stranger(const link_port *p, const uint8_t *session) {
     pl_preamble preamble = {.from_rank = 1, .to_rank = 0};
     memcpy(preamble.session_id, session, sizeof preamble.session_id);
-    pl_preamble_encode(&preamble, wire);
-    int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    pl_status status = pl_fd_send(p->pass[0], fds[0], pl_view_of(wire, sizeof wire));
-    expect(status, PL_CODE_OK, "ok");
-    assert_int_equal(write(fds[1], "no handshake of TLS", 19), 19);
-    close(fds[0]), close(fds[1]);
+    close(link_port_stranger(p, &preamble));
 }
 
 static void run_over_tcp(size_t n) {
     party parties[N_MAX];
-    port ports[N_MAX] = {0};
+    link_port ports[N_MAX];
     char dead[32];
     dead_endpoint(dead);
     for (size_t i = 0; i < n; i++)
-        open_port(&ports[i], n - 1 - i);
+        link_port_open(&ports[i]);
     for (size_t i = 0; i < n; i++) {
         set_party(&parties[i], i, n, talk);
         parties[i].dials = true;
@@ -390,13 +339,11 @@ static void run_over_tcp(size_t n) {
     for (int i = 0; i < 3; i++)
         send_stranger(&ports[0], parties[0].params.session_id);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(pthread_create(&ports[i].thread, NULL, serve_port, &ports[i]), 0);
+        link_port_serve(&ports[i]);
     run_all(parties, n);
     expect_all(parties, 0, n, PL_CODE_OK, "ok");
-    for (size_t i = 0; i < n; i++) {
-        pthread_join(ports[i].thread, NULL);
-        close(ports[i].listener), close(ports[i].pass[0]), close(ports[i].pass[1]);
-    }
+    for (size_t i = 0; i < n; i++)
+        link_port_close(&ports[i]);
 }
 
 static void parties_dial_each_other(void **state) {
@@ -417,7 +364,7 @@ static void wrong_endpoints_are_refused(void **state) {
         p.peers[0].endpoints = &wrong[i];
         p.peers[0].n_endpoints = 1;
         run_party(&p);
-        expect(p.status, PL_INVALID_ARGUMENT, "is not a numeric address with a port");
+        link_expect(p.status, PL_INVALID_ARGUMENT, "is not a numeric address with a port");
     }
 }
 
@@ -437,7 +384,7 @@ static void interrupt_ends_waiting(void **state) {
     p.fds[1] = fds[0];
     pl_link_mesh_interrupt();
     run_party(&p);
-    expect(p.status, PL_CANCELLED, "interrupted");
+    link_expect(p.status, PL_CANCELLED, "interrupted");
     close(fds[1]);
 }
 

@@ -89,7 +89,7 @@ static pl_status connect_and_run(end *e) {
     static const pl_transport noisy = {noisy_send, noisy_recv, noisy_is_flushed, noisy_wait,
                                        noisy_free};
     static const uint8_t session_id[16] = "a session", charter[32] = "a charter";
-    pl_link_peer peers[3] = {{.psk = {1}}, {.psk = {1}}, {.psk = {1}}};
+    pl_link_peer peers[3] = {{.psk = {{1}}}, {.psk = {{1}}}, {.psk = {{1}}}};
     pl_link_mesh_params params = {.rank = e->rank,
                                   .n_parties = 3,
                                   .session_id = session_id,
