@@ -225,7 +225,7 @@ pl_status every_op_inputs_of(pl_party *p, size_t n, pl_svec *x, pl_svec *y) {
     PL_TRY(pl_alloc(2 * n, sizeof *values, &values));
     uint64_t *first = values, *second = values + n;
     for (size_t i = 0; i < n; i++) {
-        first[i] = (i * 7919 + 13) % 16384;
+        first[i] = (i * 7919 + 13) % 16383 + 1;
         second[i] = i % 5 == 0 ? first[i] : (i * 104729 + 5) % 16384 + 1;
     }
     pl_status status = pl_input(p, 0, PL_ARITH_64, n, rank == 0 ? first : NULL, x);
