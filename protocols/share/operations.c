@@ -37,6 +37,7 @@ typedef struct operands {
     const pl_matmul_shape *shape;
     unsigned bits; /* of a number, or binary places */
     pl_kind kind;  /* of the result */
+    bool fills;    /* every element of the result is written, whatever stood there */
     pl_svec *out;
 } operands;
 
@@ -167,10 +168,22 @@ static pl_status admit(pl_party *p, const operands *o, const pl_svec *out) {
     return pl_step_admit(p, all, out);
 }
 
+/* Fresh memory costs as much as an operation: a live result of the right shape is written over. */
+static bool is_reusable(const pl_party *p, const operands *o, size_t n, const pl_svec *out) {
+    return o->fills && out->kind == o->kind && out->n == n &&
+           out->n_components == p->scheme->n_components && !pl_svec_overlaps(out, o->x) &&
+           (o->y == NULL || !pl_svec_overlaps(out, o->y));
+}
+
 /* An operation with a result of its own: n elements of o.kind. */
 static pl_status with_result(pl_party *p, operation run, operands o, size_t n, pl_svec *out) {
     pl_svec result = {0};
     PL_TRY(admit(p, &o, out));
+    if (is_reusable(p, &o, n, out)) {
+        o.out = out;
+        pl_step_note(p, out);
+        return run_on_lanes(p, run, &o);
+    }
     pl_status status =
         pl_party_settle(p, pl_svec_init(&result, o.kind, n, p->scheme->n_components));
     o.out = &result;
@@ -231,7 +244,7 @@ pl_status pl_mul_fixed(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
     PL_TRY(check_fixed(p, x, y, frac_bits));
     if (p->scheme->mul_fixed == NULL)
         return lacks(p, "multiply fixed-point numbers");
-    operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64};
+    operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64, .fills = true};
     return with_result(p, run_mul_fixed, o, x->n, out);
 }
 
@@ -239,7 +252,7 @@ pl_status pl_truncate(pl_party *p, const pl_svec *x, unsigned frac_bits, pl_svec
     PL_TRY(check_truncated(p, x, frac_bits));
     if (p->scheme->truncate == NULL)
         return lacks(p, "truncate");
-    operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64};
+    operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64, .fills = true};
     return with_result(p, run_truncate, o, x->n, out);
 }
 
@@ -248,7 +261,7 @@ pl_status pl_mul_fixed_probabilistic(pl_party *p, const pl_svec *x, const pl_sve
     PL_TRY(check_fixed(p, x, y, frac_bits));
     if (p->scheme->mul_fixed_probabilistic == NULL)
         return lacks(p, "multiply fixed-point numbers with a truncation at random");
-    operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64};
+    operands o = {.x = x, .y = y, .bits = frac_bits, .kind = PL_ARITH_64, .fills = true};
     return with_result(p, run_mul_near, o, x->n, out);
 }
 
@@ -257,7 +270,7 @@ pl_status pl_truncate_probabilistic(pl_party *p, const pl_svec *x, unsigned frac
     PL_TRY(check_truncated(p, x, frac_bits));
     if (p->scheme->truncate_probabilistic == NULL)
         return lacks(p, "truncate at random");
-    operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64};
+    operands o = {.x = x, .bits = frac_bits, .kind = PL_ARITH_64, .fills = true};
     return with_result(p, run_truncate_near, o, x->n, out);
 }
 
@@ -320,7 +333,7 @@ pl_status pl_words(pl_party *p, const pl_svec *x, unsigned bits, pl_svec *out) {
         return pl_fail(PL_INVALID_ARGUMENT, "cannot take %u bits of 64", bits);
     if (p->scheme->words == NULL)
         return lacks(p, "take numbers apart");
-    operands o = {.x = x, .bits = bits, .kind = PL_BOOL_64};
+    operands o = {.x = x, .bits = bits, .kind = PL_BOOL_64, .fills = true};
     return with_result(p, run_words, o, x->n, out);
 }
 
@@ -329,7 +342,7 @@ pl_status pl_number(pl_party *p, const pl_svec *x, pl_svec *out) {
     PL_TRY(check_kind(x, PL_BOOL_64, "make numbers of"));
     if (p->scheme->number == NULL)
         return lacks(p, "turn words into numbers");
-    operands o = {.x = x, .kind = PL_ARITH_64};
+    operands o = {.x = x, .kind = PL_ARITH_64, .fills = true};
     return with_result(p, run_number, o, x->n, out);
 }
 
@@ -340,7 +353,7 @@ pl_status pl_bit_to_arith(pl_party *p, const pl_svec *bits, pl_kind kind, pl_sve
                        pl_kind_name(bits->kind), pl_kind_name(kind));
     if (p->scheme->bit_to_arith == NULL)
         return lacks(p, "turn bits into numbers");
-    operands o = {.x = bits, .kind = kind};
+    operands o = {.x = bits, .kind = kind, .fills = kind == PL_ARITH_64};
     return with_result(p, run_bit_to_arith, o, bits->n, out);
 }
 

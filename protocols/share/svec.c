@@ -51,6 +51,17 @@ bool pl_svec_is_like(const pl_svec *x, const pl_svec *y) {
     return x->kind == y->kind && x->n == y->n && x->n_components == y->n_components;
 }
 
+bool pl_svec_overlaps(const pl_svec *x, const pl_svec *y) {
+    for (size_t i = 0; i < x->n_components; i++) {
+        for (size_t j = 0; j < y->n_components; j++) {
+            uintptr_t a = (uintptr_t)x->component[i], b = (uintptr_t)y->component[j];
+            if (a < b + pl_svec_bytes(y) && b < a + pl_svec_bytes(x))
+                return true;
+        }
+    }
+    return false;
+}
+
 pl_status pl_svec_dup(const pl_svec *x, pl_svec *out) {
     return pl_slice(x, 0, x->n, out);
 }

@@ -37,6 +37,9 @@ size_t pl_svec_bytes(const pl_svec *x);
 /* Same kind, length and number of components. */
 bool pl_svec_is_like(const pl_svec *x, const pl_svec *y);
 
+/* Whether any components of x and y have memory in common. */
+bool pl_svec_overlaps(const pl_svec *x, const pl_svec *y);
+
 /* Local rearrangements by public positions: no communication, every party does the same.
  * Errors: INVALID_ARGUMENT (a position or kind that does not fit), LIMIT. */
 PL_STATUS pl_slice(const pl_svec *x, size_t begin, size_t n,

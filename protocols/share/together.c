@@ -82,21 +82,9 @@ pl_status pl_step_refuse(const pl_party *p, const char *what) {
                    what);
 }
 
-/* Whether any component of x and y has memory in common. */
-static bool overlap(const pl_svec *x, const pl_svec *y) {
-    for (size_t i = 0; i < x->n_components; i++) {
-        for (size_t j = 0; j < y->n_components; j++) {
-            uintptr_t a = (uintptr_t)x->component[i], b = (uintptr_t)y->component[j];
-            if (a < b + pl_svec_bytes(y) && b < a + pl_svec_bytes(x))
-                return true;
-        }
-    }
-    return false;
-}
-
 static bool overlaps_any(const pl_svec *x, const pl_svec *vecs, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (overlap(x, &vecs[i]))
+        if (pl_svec_overlaps(x, &vecs[i]))
             return true;
     }
     return false;
@@ -116,7 +104,7 @@ static pl_status check_fit(const pl_step *s, const pl_svec *const operands[PL_OP
             return pl_fail(PL_INVALID_ARGUMENT,
                            "an operation takes the result of another one of the same step, which "
                            "is not there yet: end the step first");
-        if (overlap(out, operands[i]))
+        if (pl_svec_overlaps(out, operands[i]))
             return pl_fail(PL_INVALID_ARGUMENT,
                            "in a step an operation's result cannot be its operand: use another "
                            "vector");

@@ -5,7 +5,7 @@
 #define CARRY_WORDS ((size_t)8192)
 #define ZERO_WORDS ((size_t)1024)
 #define BITS_WORDS ((size_t)512)
-#define TRUNCATE_WORDS ((size_t)4096)
+#define TRUNCATE_WORDS ((size_t)2048)
 #define FLIGHT ((size_t)2)
 #define UNIT ((size_t)8)
 
