@@ -1,7 +1,7 @@
 /* Rows are made of packed words: the row's number lowest, then the last key, and so on. They are
  * shuffled with the columns; then every batch of comparisons is one that the plan names
- * (sort_plan.h), whatever the comparisons say. Rows stay where they are, their order is an array of
- * positions, and the columns move once, at the end. */
+ * (sort_plan.h), whatever the comparisons say. The order of rows is an array of positions, and
+ * the columns move once, at the end. */
 #include "protocols/mpc/sort.h"
 
 #include "protocols/base/secret.h"
@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REGROUP_DEPTH 14u /* trees that do not fit into the first cache */
+
 typedef struct sorter {
     pl_party *p;
     size_t n, n_words;
@@ -19,6 +21,7 @@ typedef struct sorter {
     pl_sort_plan plan;
     pl_svec words[PL_ROW_COLUMNS_MAX]; /* [n]: rows, shuffled */
     pl_svec tree[PL_ROW_COLUMNS_MAX];  /* [2^depth]: those in order, as a search tree */
+    uint32_t *id;                      /* [n]: where a row stood after the shuffle */
     uint32_t *order;                   /* [n]: rows by rank, of those that are in order */
     uint32_t *node;                    /* [n]: of rows that are searched: where in the tree */
     uint32_t *first;                   /* [gaps + 1]: before it, so many rows are in gaps */
@@ -196,6 +199,15 @@ static void descend(sorter *s, size_t begin, size_t end, unsigned levels) {
     }
 }
 
+/* The same for one level, 64 rows at a time. */
+static void descend_once(sorter *s, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i += 64) {
+        uint64_t less = s->less[(i - begin) / 64];
+        for (size_t k = i; k < i + 64 && k < end; k++, less >>= 1)
+            s->node[k] = 2 * s->node[k] + 1 - (uint32_t)(less & 1);
+    }
+}
+
 static pl_status search_levels(sorter *s, const pl_sort_stage *stage, unsigned levels) {
     for (size_t begin = stage->n_sorted, end; begin < stage->n; begin = end) {
         size_t rows_max = pl_sort_rows_max(levels);
@@ -204,12 +216,39 @@ static pl_status search_levels(sorter *s, const pl_sort_stage *stage, unsigned l
             PL_TRY(compare(
                 s, (pl_row_pairs){.left_begin = begin, .right = s->node + begin, .n = end - begin},
                 s->tree));
+            descend_once(s, begin, end);
         } else {
             pair_with_nodes(s, begin, end, levels);
             PL_TRY(compare_pairs(s, s->tree));
+            descend(s, begin, end, levels);
         }
-        descend(s, begin, end, levels);
     }
+    return PL_OK;
+}
+
+/* Rows are put in the order of the nodes they have come to, so that from here on rows next to each
+ * other meet nodes next to each other. */
+static pl_status regroup(sorter *s, const pl_sort_stage *stage, unsigned level) {
+    size_t n = stage->n - stage->n_sorted, n_nodes = (size_t)1 << level;
+    uint32_t *from = s->by_gap, *nodes = s->node + stage->n_sorted, *ids = s->id + stage->n_sorted;
+    uint32_t *moved;
+    PL_TRY(pl_secret_alloc(8 * n, &moved));
+    memset(s->first, 0, (n_nodes + 1) * sizeof *s->first);
+    for (size_t i = 0; i < n; i++)
+        s->first[nodes[i] - n_nodes + 1]++;
+    for (size_t v = 0; v < n_nodes; v++)
+        s->first[v + 1] += s->first[v];
+    for (size_t i = 0; i < n; i++)
+        from[s->first[nodes[i] - n_nodes]++] = (uint32_t)i;
+    for (size_t w = 0; w < s->n_words; w++)
+        pl_rearrange(&s->words[w], stage->n_sorted, from, n, moved);
+    for (size_t i = 0; i < n; i++)
+        moved[i] = nodes[from[i]];
+    memcpy(nodes, moved, n * sizeof *nodes);
+    for (size_t i = 0; i < n; i++)
+        moved[i] = ids[from[i]];
+    memcpy(ids, moved, n * sizeof *ids);
+    pl_secret_free(moved, 8 * n);
     return PL_OK;
 }
 
@@ -222,6 +261,9 @@ static pl_status search(sorter *s, const pl_sort_stage *stage) {
     for (unsigned done = 0, levels; done < stage->depth; done += levels) {
         levels = stage->depth - done < stage->levels ? stage->depth - done : stage->levels;
         PL_TRY(search_levels(s, stage, levels));
+        if (stage->depth >= REGROUP_DEPTH && done < stage->depth / 2 &&
+            done + levels >= stage->depth / 2)
+            PL_TRY(regroup(s, stage, done + levels));
     }
     for (size_t i = stage->n_sorted; i < stage->n; i++)
         s->node[i] -= UINT32_C(1) << stage->depth;
@@ -333,6 +375,7 @@ static size_t pairs_max(const pl_sort_plan *plan) {
 
 static pl_status alloc(sorter *s) {
     s->capacity = pairs_max(&s->plan);
+    PL_TRY(pl_alloc(s->n, sizeof *s->id, &s->id));
     PL_TRY(pl_alloc(s->n, sizeof *s->order, &s->order));
     PL_TRY(pl_alloc(s->n, sizeof *s->node, &s->node));
     PL_TRY(
@@ -349,6 +392,7 @@ static void done(sorter *s) {
         pl_svec_done(&s->words[w]);
         pl_svec_done(&s->tree[w]);
     }
+    free(s->id);
     free(s->order);
     free(s->node);
     free(s->first);
@@ -361,9 +405,11 @@ static void done(sorter *s) {
 
 static pl_status order_rows(sorter *s) {
     for (size_t i = 0; i < s->n; i++)
-        s->order[i] = (uint32_t)i;
+        s->id[i] = s->order[i] = (uint32_t)i;
     for (unsigned i = 0; i < s->plan.n_stages; i++)
         PL_TRY(run_stage(s, &s->plan.stages[i]));
+    for (size_t i = 0; i < s->n; i++)
+        s->order[i] = s->id[s->order[i]];
     return PL_OK;
 }
 
