@@ -8,7 +8,8 @@
  *
  * Errors of every collective operation: INVALID_ARGUMENT is found before anything is sent, and the
  * session lives. After any other failure (PEER_LOST, TIMEOUT, PROTOCOL, LIMIT) the session is dead
- * and every later operation returns that failure.
+ * and every later operation returns that failure. A live out of the right shape is written over as
+ * the result is made, to save fresh memory: after a failure it means nothing.
  *
  * A compute party may have several lanes: threads with links and keys of their own. Operations that
  * go element by element share long vectors among them; inputs, openings and shuffles, and vectors
