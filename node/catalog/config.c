@@ -99,16 +99,30 @@ static pl_status read_session(pl_config *c, const pl_yaml *root) {
     return PL_OK;
 }
 
+/* A lane has a stack, buffers for its links and blocks in flight: so much of a session's memory. */
+#define LANE_MB 16
+
 /* Half the processors: the other parties' sessions, and the rest of the machine, want some too. */
-static int64_t default_lanes(void) {
-    long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
-    return half < 1 ? 1 : half > LANES_MAX ? LANES_MAX : half;
+static int64_t default_lanes(int64_t memory_mb) {
+    int64_t lanes = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+    lanes = lanes > LANES_MAX ? LANES_MAX : lanes;
+    lanes = lanes > memory_mb / LANE_MB ? memory_mb / LANE_MB : lanes;
+    return lanes < 1 ? 1 : lanes;
+}
+
+static pl_status read_lanes(pl_config *c, const pl_yaml *map) {
+    const int64_t lanes = default_lanes(c->memory_mb);
+    PL_TRY(pl_yaml_number(map, "lanes", 1, LANES_MAX, &lanes, &c->lanes));
+    if (c->lanes * LANE_MB > c->memory_mb && c->lanes > 1)
+        return pl_yaml_fault(pl_yaml_get(map, "lanes"),
+                             "%lld lanes need memory_mb of %lld at least: raise it, or take fewer",
+                             (long long)c->lanes, (long long)c->lanes * LANE_MB);
+    return PL_OK;
 }
 
 static pl_status read_limits(pl_config *c, const pl_yaml *root) {
     static const char *const keys[] = {"sessions",    "memory_mb",       "lanes", "member_jobs",
                                        "job_seconds", "session_seconds", NULL};
-    const int64_t lanes = default_lanes();
     static const int64_t sessions = 4, memory_mb = 1024, member_jobs = 100, job_seconds = 86400,
                          session_seconds = 60;
     const pl_yaml *map = pl_yaml_get(root, "limits");
@@ -118,7 +132,7 @@ static pl_status read_limits(pl_config *c, const pl_yaml *root) {
     PL_TRY(pl_yaml_only(map, keys));
     PL_TRY(pl_yaml_number(map, "sessions", 1, 1000, &sessions, &c->sessions));
     PL_TRY(pl_yaml_number(map, "memory_mb", 16, 1 << 20, &memory_mb, &c->memory_mb));
-    PL_TRY(pl_yaml_number(map, "lanes", 1, LANES_MAX, &lanes, &c->lanes));
+    PL_TRY(read_lanes(c, map));
     PL_TRY(pl_yaml_number(map, "member_jobs", 1, 100000, &member_jobs, &c->member_jobs));
     PL_TRY(pl_yaml_number(map, "job_seconds", 1, 90 * 86400, &job_seconds, &c->job_seconds));
     return pl_yaml_number(map, "session_seconds", 1, 86400, &session_seconds, &c->session_seconds);

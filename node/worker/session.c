@@ -328,6 +328,7 @@ static pl_status run_session(worker *w) {
     stop_point("start");
     pl_attempt("dialling");
     PL_TRY(pl_wrap(connect_links(w), "cannot connect"));
+    close(CONNECTIONS_FD); /* what parleyd still hands over would wait, open, until the end */
     PL_TRY(pl_sandbox_end_dialling());
     pl_attempt("session");
     stop_point("connected");
@@ -472,13 +473,13 @@ static pl_status make_threads(worker *w) {
 }
 
 static pl_status begin(worker *w) {
-    clock_gettime(CLOCK_MONOTONIC, &w->began);
     PL_TRY(pl_sandbox_prepare(w->has_kept ? KEPT_FD + 1 : KEPT_FD));
     PL_TRY(pl_random(w->seed, sizeof w->seed));
     PL_TRY(pl_random(w->salt, sizeof w->salt));
     PL_TRY(pl_link_library_warm());
     PL_TRY(pl_control_open(CONTROL_FD, on_stop, w, &w->control));
-    PL_TRY(pl_control_start(w->control, &w->start));
+    PL_TRY(pl_control_start(w->control, &w->start)); /* a spare worker waits here for long */
+    clock_gettime(CLOCK_MONOTONIC, &w->began);
     PL_TRY(make_threads(w));
     PL_TRY(pl_control_watch(w->control));
     return pl_sandbox_enter(PL_SANDBOX_SESSION, w->start->memory_bytes);

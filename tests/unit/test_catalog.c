@@ -39,7 +39,7 @@ static const char CONFIG[] =
     "scheduler: {address: \"127.0.0.1:7000\", certificate: scheduler.crt}\n"
     "session: {listen: \"[::1]:0\", advertise: [\"node.north.example:7101\"]}\n"
     "policy: policy.yaml\n"
-    "limits: {sessions: 2, memory_mb: 64, lanes: 5}\n"
+    "limits: {sessions: 2, memory_mb: 96, lanes: 5}\n"
     "datasets:\n" /* line 10 */
     "  - name: residents\n"
     "    title: Residents of the northern regions\n"
@@ -119,7 +119,7 @@ static void test_config(void **state) {
     assert_int_equal(n, 1);
     assert_string_equal(advertise[0], "node.north.example:7101");
     assert_int_equal(pl_config_sessions(c), 2);
-    assert_int_equal(pl_config_memory_bytes(c), 64 << 20);
+    assert_int_equal(pl_config_memory_bytes(c), 96 << 20);
     assert_int_equal(pl_config_lanes(c), 5);
     assert_int_equal(pl_config_job_seconds(c), 86400);
     assert_int_equal(pl_config_session_seconds(c), 60);
@@ -211,12 +211,13 @@ static const struct {
     {"advertise: [\"node.north.example:7101\"]", "advertise: here", ":7: advertise must be a list"},
     {"sessions: 2", "sessions: 0", ":9: sessions must be a whole number from 1 to 1000"},
     {"sessions: 2", "sessions: 2x", ":9: sessions must be a whole number"},
-    {"memory_mb: 64", "memory_mb: 1", ":9: memory_mb must be a whole number from 16"},
-    {"memory_mb: 64", "job_seconds: 99999999999999999999", ":9: job_seconds must be"},
+    {"memory_mb: 96", "memory_mb: 1", ":9: memory_mb must be a whole number from 16"},
+    {"memory_mb: 96", "job_seconds: 99999999999999999999", ":9: job_seconds must be"},
     {"lanes: 5", "lanes: 0", ":9: lanes must be a whole number from 1 to 8"},
+    {"lanes: 5", "lanes: 7", ":9: 7 lanes need memory_mb of 112 at least"},
     {"lanes: 5", "lanes: 9", ":9: lanes must be a whole number from 1 to 8"},
     {"lanes: 5", "lanes: two", ":9: lanes must be a whole number from 1 to 8"},
-    {"memory_mb: 64", "hours: 1", ":9: key hours is not known"},
+    {"memory_mb: 96", "hours: 1", ":9: key hours is not known"},
     /* datasets */
     {"  - name: residents\n", "  - nom: residents\n", ":11: key nom is not known"},
     {"name: empty", "name: residents", ":23: dataset residents is given twice"},
