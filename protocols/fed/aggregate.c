@@ -29,5 +29,5 @@ pl_status pl_fed_sum(pl_party *p, const size_t *owners, size_t n_owners, pl_kind
         pl_svec_take(out, &sum);
     }
     pl_svec_done(&sum);
-    return status;
+    return pl_party_conclude(p, status);
 }

@@ -50,7 +50,7 @@ out:
     pl_svec_done(&twice);
     pl_svec_done(&negative);
     pl_svec_done(&products);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_cost pl_auc_cost(void) {

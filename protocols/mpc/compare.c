@@ -65,7 +65,7 @@ pl_status pl_less_than(pl_party *p, const pl_svec *x, const pl_svec *y, unsigned
                        pl_svec *out) {
     PL_TRY(check_bits(x, bits));
     if (bits == width_of(x->kind))
-        return less_than_full(p, x, y, out);
+        return pl_party_conclude(p, less_than_full(p, x, y, out));
     return pl_sign(p, x, y, bits + 1, out);
 }
 
@@ -84,7 +84,7 @@ pl_status pl_less_than_public(pl_party *p, const pl_svec *x, const uint64_t *c, 
     }
 out:
     pl_svec_done(&other);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_cost pl_less_than_cost(pl_kind kind, size_t n, unsigned bits, const pl_net *net) {
@@ -106,7 +106,7 @@ pl_status pl_equal_public(pl_party *p, const pl_svec *x, const uint64_t *c, pl_s
     if (pl_is_ok(status))
         status = pl_zero(p, &difference, NULL, out);
     pl_svec_done(&difference);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_status pl_select(pl_party *p, const pl_svec *bit, const pl_svec *x, pl_svec *out) {
@@ -125,7 +125,7 @@ pl_status pl_choose(pl_party *p, const pl_svec *bits, const pl_svec *x, const pl
 out:
     pl_svec_done(&b);
     pl_svec_done(&difference);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_cost pl_choose_cost(pl_kind kind, size_t n, const pl_net *net) {
@@ -182,11 +182,11 @@ static pl_status tournament(pl_party *p, const pl_svec *const *xs, size_t n_xs, 
 }
 
 pl_status pl_max(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
-    return tournament(p, xs, n_xs, true, out);
+    return pl_party_conclude(p, tournament(p, xs, n_xs, true, out));
 }
 
 pl_status pl_min(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *out) {
-    return tournament(p, xs, n_xs, false, out);
+    return pl_party_conclude(p, tournament(p, xs, n_xs, false, out));
 }
 
 pl_cost pl_max_cost(size_t n, size_t n_xs, const pl_net *net) {

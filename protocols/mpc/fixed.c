@@ -217,7 +217,7 @@ out:
     pl_svec_done(&factor);
     pl_svec_done(&w);
     pl_svec_done(&numerator);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 static pl_status make_constant(pl_party *p, const pl_svec *like, uint64_t constant, pl_svec *out) {
@@ -232,7 +232,7 @@ pl_status pl_reciprocal(pl_party *p, const pl_svec *y, unsigned f, pl_svec *out)
     if (pl_is_ok(status))
         status = pl_divide(p, &one, y, f, out);
     pl_svec_done(&one);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 /* ---- square root ----
@@ -307,7 +307,7 @@ out:
     pl_svec_done(&power);
     pl_svec_done(&root);
     pl_svec_done(&r);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 /* ---- polynomials ----
@@ -396,7 +396,7 @@ out:
     pl_svec_done(&factor);
     pl_svec_done(&z);
     pl_svec_done(&r);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 /* ---- exponential ----
@@ -491,7 +491,7 @@ out:
 
 pl_status pl_exp(pl_party *p, const pl_svec *x, unsigned f, pl_svec *out) {
     PL_TRY(check(x, x, f));
-    return exponential(p, x, f, f, out);
+    return pl_party_conclude(p, exponential(p, x, f, f, out));
 }
 
 /* ---- sigmoid ----
@@ -537,5 +537,5 @@ out:
     pl_svec_done(&sign);
     pl_svec_done(&size);
     pl_svec_done(&s);
-    return status;
+    return pl_party_conclude(p, status);
 }

@@ -90,7 +90,7 @@ pl_status pl_divide_integer(pl_party *p, const pl_svec *x, const pl_svec *y, uns
     pl_svec_take(out, &d.quotient);
 out:
     division_done(&d);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_cost pl_divide_integer_cost(size_t n, unsigned bits, const pl_net *net) {
@@ -126,5 +126,5 @@ out:
     pl_svec_done(&rest);
     pl_svec_done(&bits);
     pl_svec_done(&one);
-    return status;
+    return pl_party_conclude(p, status);
 }

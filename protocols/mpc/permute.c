@@ -71,7 +71,7 @@ pl_status pl_scatter(pl_party *p, const pl_svec *to, pl_svec *const *columns, si
     free(m.opened);
     free(m.from);
     free(m.all);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_cost pl_scatter_cost(const pl_kind *kinds, size_t n_columns, size_t n) {
@@ -105,7 +105,7 @@ pl_status pl_gather_secret(pl_party *p, const pl_svec *from, pl_svec *const *col
     if (pl_is_ok(status))
         status = pl_scatter(p, &inverse, columns, n_columns);
     pl_svec_done(&inverse);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 /* With b the bit and s the number of ones up to and with this row: a one goes to s - 1, a zero to
@@ -146,7 +146,7 @@ pl_status pl_compact(pl_party *p, const pl_svec *bits, pl_svec *const *columns, 
     if (pl_is_ok(status))
         status = pl_scatter(p, &places, columns, n_columns);
     pl_svec_done(&places);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_status pl_one_hot(pl_party *p, const pl_svec *x, size_t k, pl_svec *out) {
@@ -171,5 +171,5 @@ out:
     free(rows);
     free(values);
     pl_svec_done(&repeated);
-    return status;
+    return pl_party_conclude(p, status);
 }

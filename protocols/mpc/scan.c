@@ -92,5 +92,5 @@ pl_status pl_segmented_scan(pl_party *p, pl_scan what, const pl_svec *x, const p
 out:
     pl_svec_done(&value);
     pl_svec_done(&flag);
-    return status;
+    return pl_party_conclude(p, status);
 }

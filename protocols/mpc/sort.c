@@ -472,7 +472,7 @@ pl_status pl_sort(pl_party *p, const pl_sort_key *keys, size_t n_keys, pl_svec *
     PL_CHECK(status, reorder_columns(&s, columns, n_columns));
 out:
     done(&s);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_status pl_top_k(pl_party *p, const pl_sort_key *key, size_t k, pl_svec *const *columns,
@@ -480,7 +480,7 @@ pl_status pl_top_k(pl_party *p, const pl_sort_key *key, size_t k, pl_svec *const
     size_t n = key->column->n;
     PL_TRY(pl_sort(p, key, 1, columns, n_columns));
     for (size_t c = 0; c < n_columns && k < n; c++)
-        PL_TRY(pl_slice(columns[c], 0, k, columns[c]));
+        PL_TRY(pl_party_conclude(p, pl_slice(columns[c], 0, k, columns[c])));
     return PL_OK;
 }
 
@@ -505,5 +505,5 @@ pl_status pl_quantile(pl_party *p, const pl_svec *x, unsigned bits, const double
 out:
     pl_svec_done(&sorted);
     free(positions);
-    return status;
+    return pl_party_conclude(p, status);
 }

@@ -124,7 +124,7 @@ pl_status pl_cohort_ok(pl_party *p, const pl_cohort_params *c, pl_svec *out) {
     pl_svec_take(out, &bits);
 out:
     pl_svec_done(&bits);
-    return status;
+    return pl_party_conclude(p, status);
 }
 
 pl_cost pl_cohort_cost(size_t n_counts, size_t n_owners, size_t n_cells, const pl_net *net) {

@@ -42,7 +42,8 @@ pl_cost pl_cost_open(pl_kind kind, size_t n, unsigned inside, size_t n_outside);
 
 /* pl_cost_party_new makes a party of n_lanes that computes nothing and counts what rep3 would send:
  * run a program with it, on vectors that pl_constant makes or that rank 0 brings (it is rank 0 of
- * three), and ask for the total. It opens zeros. */
+ * three), and ask for the total. It opens zeros, and does not see that a step takes a result of its
+ * own (pl_together_begin): its vectors have no memory. Errors: INVALID_ARGUMENT (lanes). */
 PL_STATUS pl_cost_party_new(const pl_net *net, size_t n_lanes, pl_party **out);
 pl_cost pl_cost_party_total(const pl_party *p);
 

@@ -192,6 +192,9 @@ static pl_cost total_of(const pl_party *p) {
 
 pl_status pl_cost_party_new(const pl_net *net, size_t n_lanes, pl_party **out) {
     pl_party *p, *lane;
+    if (n_lanes > PL_LANES_MAX)
+        return pl_fail(PL_INVALID_ARGUMENT, "a party has at most %d lanes, not %zu", PL_LANES_MAX,
+                       n_lanes);
     PL_TRY(counting_lane_new(net, &p));
     pl_status status = PL_OK;
     for (size_t i = 1; i < n_lanes && pl_is_ok(status); i++) {

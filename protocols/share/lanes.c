@@ -218,7 +218,7 @@ pl_status pl_party_each_lane(pl_party *p, pl_lane_body body, void *ctx) {
 
 size_t pl_lanes_for(size_t n_lanes, size_t n, size_t grain) {
     size_t n_grains = n / grain;
-    return n_grains < 2 ? 1 : n_grains < n_lanes ? n_grains : n_lanes;
+    return n_grains < 2 || n_lanes < 2 ? 1 : n_grains < n_lanes ? n_grains : n_lanes;
 }
 
 pl_range pl_lanes_range(size_t n_lanes, size_t number, size_t n, size_t grain) {

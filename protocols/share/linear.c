@@ -26,12 +26,12 @@ static pl_status require_ready(const pl_party *p) {
 }
 
 /* Checks the party and x, and makes a result of x's shape. */
-static pl_status begin(const pl_party *p, const pl_svec *x, pl_svec *result) {
+static pl_status begin(pl_party *p, const pl_svec *x, pl_svec *result) {
     PL_TRY(require_ready(p));
     if (x->n_components != p->scheme->n_components)
         return pl_fail(PL_INVALID_ARGUMENT, "the vector is not a sharing of scheme %s",
                        p->scheme->name);
-    return pl_svec_init(result, x->kind, x->n, x->n_components);
+    return pl_party_settle(p, pl_svec_init(result, x->kind, x->n, x->n_components));
 }
 
 typedef void (*binary_kernel)(pl_kind, void *, const void *, const void *, size_t);
@@ -72,7 +72,7 @@ pl_status pl_neg(pl_party *p, const pl_svec *x, pl_svec *out) {
 pl_status pl_add_public(pl_party *p, const pl_svec *x, const void *constants, pl_svec *out) {
     PL_TRY(require_ready(p));
     pl_svec result = {0};
-    PL_TRY(pl_svec_dup(x, &result));
+    PL_TRY(pl_party_settle(p, pl_svec_dup(x, &result)));
     p->scheme->add_public(p, &result, constants);
     pl_svec_take(out, &result);
     return PL_OK;
@@ -102,7 +102,7 @@ pl_status pl_mul_public(pl_party *p, const pl_svec *x, const void *constants, pl
 pl_status pl_constant(pl_party *p, pl_kind kind, size_t n, const void *constants, pl_svec *out) {
     PL_TRY(require_ready(p));
     pl_svec result;
-    PL_TRY(pl_svec_init(&result, kind, n, p->scheme->n_components));
+    PL_TRY(pl_party_settle(p, pl_svec_init(&result, kind, n, p->scheme->n_components)));
     p->scheme->add_public(p, &result, constants);
     pl_svec_take(out, &result);
     return PL_OK;
@@ -127,7 +127,7 @@ pl_status pl_sum(pl_party *p, const pl_svec *const *xs, size_t n_xs, pl_svec *ou
 pl_status pl_total(pl_party *p, const pl_svec *x, pl_svec *out) {
     PL_TRY(require_ready(p));
     pl_svec result;
-    PL_TRY(pl_svec_init(&result, x->kind, 1, x->n_components));
+    PL_TRY(pl_party_settle(p, pl_svec_init(&result, x->kind, 1, x->n_components)));
     for (size_t c = 0; c < x->n_components; c++)
         pl_ring_total(x->kind, result.component[c], x->component[c], x->n);
     pl_svec_take(out, &result);
@@ -227,7 +227,7 @@ pl_status pl_bit_of_words(pl_party *p, const pl_svec *x, unsigned bit, pl_svec *
     PL_TRY(require_words(x, "take a bit of"));
     if (bit > 63)
         return pl_fail(PL_INVALID_ARGUMENT, "64-bit words have no bit %u", bit);
-    PL_TRY(pl_svec_init(&result, PL_BIT, x->n, x->n_components));
+    PL_TRY(pl_party_settle(p, pl_svec_init(&result, PL_BIT, x->n, x->n_components)));
     for (size_t c = 0; c < x->n_components; c++) {
         const uint64_t *from = x->component[c];
         uint64_t *to = result.component[c];
@@ -244,7 +244,7 @@ pl_status pl_words_of_bits(pl_party *p, const pl_svec *x, pl_svec *out) {
     if (x->kind != PL_BIT)
         return pl_fail(PL_INVALID_ARGUMENT, "cannot spread elements of %s: it takes bits",
                        pl_kind_name(x->kind));
-    PL_TRY(pl_svec_init(&result, PL_BOOL_64, x->n, x->n_components));
+    PL_TRY(pl_party_settle(p, pl_svec_init(&result, PL_BOOL_64, x->n, x->n_components)));
     for (size_t c = 0; c < x->n_components; c++)
         pl_ring_from_bits(PL_ARITH_64, result.component[c], x->component[c], x->n);
     pl_svec_take(out, &result);

@@ -175,15 +175,22 @@ static bool is_reusable(const pl_party *p, const operands *o, size_t n, const pl
            (o->y == NULL || !pl_svec_overlaps(out, o->y));
 }
 
+/* The result goes over what stands in out. */
+static pl_status run_over(pl_party *p, operation run, operands o, pl_svec *out) {
+    o.out = out;
+    pl_step_note(p, out);
+    pl_status status = run_on_lanes(p, run, &o);
+    if (!pl_is_ok(status))
+        pl_step_break(p);
+    return status;
+}
+
 /* An operation with a result of its own: n elements of o.kind. */
 static pl_status with_result(pl_party *p, operation run, operands o, size_t n, pl_svec *out) {
     pl_svec result = {0};
     PL_TRY(admit(p, &o, out));
-    if (is_reusable(p, &o, n, out)) {
-        o.out = out;
-        pl_step_note(p, out);
-        return run_on_lanes(p, run, &o);
-    }
+    if (is_reusable(p, &o, n, out))
+        return run_over(p, run, o, out);
     pl_status status =
         pl_party_settle(p, pl_svec_init(&result, o.kind, n, p->scheme->n_components));
     o.out = &result;
@@ -192,6 +199,8 @@ static pl_status with_result(pl_party *p, operation run, operands o, size_t n, p
     if (pl_is_ok(status)) {
         pl_step_note(p, &result);
         pl_svec_take(out, &result);
+    } else {
+        pl_step_break(p);
     }
     pl_svec_done(&result);
     return status;
@@ -207,8 +216,7 @@ pl_status pl_mul(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) 
     if (!pl_svec_is_like(out, x))
         return with_result(p, run_mul, o, x->n, out);
     PL_TRY(admit(p, &o, out));
-    pl_step_note(p, out);
-    return run_on_lanes(p, run_mul, &o);
+    return run_over(p, run_mul, o, out);
 }
 
 pl_status pl_and(pl_party *p, const pl_svec *x, const pl_svec *y, pl_svec *out) {
@@ -383,8 +391,10 @@ static pl_status check_rows(const pl_party *p, const pl_row_pairs *pairs) {
         PL_TRY(check_row_column(p, right, c));
     }
     size_t n_left = pairs->columns[0]->n;
-    if (pairs->left == NULL)
-        PL_TRY(check_row(pairs->left_begin + pairs->n, n_left + 1));
+    if (pairs->left == NULL && (pairs->n > n_left || pairs->left_begin > n_left - pairs->n))
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "cannot compare %zu rows from row %zu on: there are %zu", pairs->n,
+                       pairs->left_begin, n_left);
     for (size_t i = 0; i < pairs->n; i++) {
         if (pairs->left != NULL && pairs->left[i] >= n_left)
             return check_row(pairs->left[i], n_left);

@@ -199,6 +199,10 @@ pl_status pl_party_settle(pl_party *p, pl_status status) {
     return status;
 }
 
+pl_status pl_party_conclude(pl_party *p, pl_status status) {
+    return pl_status_code(status) == PL_INVALID_ARGUMENT ? status : pl_party_settle(p, status);
+}
+
 /* ---- inputs ---- */
 
 static pl_status check_input(const pl_party *p, size_t owner_rank, pl_kind kind, size_t n,

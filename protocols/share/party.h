@@ -92,6 +92,10 @@ pl_counters pl_party_counters(const pl_party *p);
 typedef pl_status (*pl_lane_body)(pl_party *lane, size_t number, void *ctx);
 PL_STATUS pl_party_each_lane(pl_party *p, pl_lane_body body, void *ctx);
 
+/* pl_party_conclude returns the status of an operation that is made of several: a failure other
+ * than INVALID_ARGUMENT ends the session, because the other parties may have gone on. */
+PL_STATUS pl_party_conclude(pl_party *p, pl_status status);
+
 /* Together: operations that do not need each other's results share their rounds.
  *     PL_TRY(pl_together_begin(p));
  *     pl_status status = pl_mul(p, &a, &b, &product);
@@ -202,7 +206,7 @@ PL_STATUS pl_less_rows(pl_party *p, const pl_row_pairs *pairs, pl_svec *out);
 
 /* pl_shuffle puts the rows of a table in an order that is uniformly random and that no party knows;
  * the columns keep together.
- * Shape:   columns [n], n <= 2^32, in place, of any kinds but PL_BIT. Cost: pl_cost_shuffle: 3
+ * Shape:   columns [n], n < 2^32, in place, of any kinds but PL_BIT. Cost: pl_cost_shuffle: 3
  * rounds. Source:  Laur, Willemson, Zhang 2011, "Round-Efficient Oblivious Database Manipulation",
  * with the resharing of Asharov et al. 2022, "Efficient Secure Three-Party Sorting". */
 PL_STATUS pl_shuffle(pl_party *p, pl_svec *const *columns, size_t n_columns);

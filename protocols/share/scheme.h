@@ -96,12 +96,14 @@ struct pl_party {
 
 /* pl_step_admit: may an operation with these operands (NULL: none) and this out be run, or be part
  * of the open step? pl_step_note: its result. pl_step_refuse: INVALID_ARGUMENT while a step is
- * open, which only ends then. pl_step_drop forgets an open step. */
+ * open, which only ends then; so does a step of which an operation failed (pl_step_break).
+ * pl_step_drop forgets an open step. */
 #define PL_OPERANDS_MAX (2 * PL_ROW_COLUMNS_MAX)
 PL_STATUS pl_step_admit(pl_party *p, const pl_svec *const operands[PL_OPERANDS_MAX],
                         const pl_svec *out);
 void pl_step_note(pl_party *p, const pl_svec *result);
 PL_STATUS pl_step_refuse(const pl_party *p, const char *what);
+void pl_step_break(const pl_party *p);
 void pl_step_drop(pl_party *p);
 
 extern const pl_scheme pl_scheme_plain, pl_scheme_rep3;

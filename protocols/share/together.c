@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct pl_step {
-    bool is_broken; /* something was refused: it only ends */
+    bool is_broken; /* something was refused or failed: it only ends */
     size_t n_operations, n_operands;
     pl_svec operands[PL_OPERANDS_MAX * PL_TOGETHER_MAX];
     pl_svec results[PL_TOGETHER_MAX]; /* of each operation */
@@ -34,7 +34,7 @@ pl_status pl_together_begin(pl_party *p) {
     PL_TRY(pl_party_require_compute(p));
     PL_TRY(pl_step_refuse(p, "begin a step"));
     pl_step *step;
-    PL_TRY(pl_alloc(1, sizeof *step, &step));
+    PL_TRY(pl_party_settle(p, pl_alloc(1, sizeof *step, &step)));
     set_step(p, step);
     return PL_OK;
 }
@@ -73,10 +73,15 @@ void pl_step_drop(pl_party *p) {
     drop_operations(p);
 }
 
+void pl_step_break(const pl_party *p) {
+    if (p->step != NULL)
+        p->step->is_broken = true;
+}
+
 pl_status pl_step_refuse(const pl_party *p, const char *what) {
     if (p->step == NULL)
         return PL_OK;
-    p->step->is_broken = true;
+    pl_step_break(p);
     return pl_fail(PL_INVALID_ARGUMENT,
                    "cannot %s between pl_together_begin and pl_together_end: do it before or after",
                    what);

@@ -1,7 +1,8 @@
 /* Every allocation of every party fails once, in turn: the run ends with LIMIT, nobody hangs, and
  * nothing is leaked or used after it was freed (AddressSanitizer watches). Wrong if the failures do
  * not happen (they are counted). The linker puts the two wrappers below in the place of pl_alloc
- * and pl_secret_alloc. */
+ * and pl_secret_alloc. Operations that are made of several end the session too, or a party would go
+ * on with others who have got further. */
 #include "protocols/base/secret.h"
 #include "tests/unit/party_fixture.h"
 
@@ -31,6 +32,7 @@ pl_status __wrap_pl_secret_alloc(size_t len, void *out_ptr) {
 
 typedef struct failure {
     const fixture_set *set;
+    bool of_many; /* operations made of several */
     size_t n_lanes, rank;
     pl_mesh *second[4]; /* of two lanes */
     long at;
@@ -115,8 +117,60 @@ static pl_status work_of_lanes(pl_party *p, pl_svec *x, pl_svec *y) {
     return pl_less_than(p, x, y, 20, x);
 }
 
+/* Operations made of several, x and y shared before. */
+static pl_status work_of_many(pl_party *p, pl_svec *x, pl_svec *y) {
+    pl_svec out = {0}, bits = {0};
+    const pl_sort_key key = {y, 20, true};
+    pl_status status;
+    if (!pl_party_computes(p))
+        return PL_OK;
+    PL_CHECK(status, pl_sort(p, &key, 1, (pl_svec *const[]){x, y}, 2));
+    PL_CHECK(status, pl_less_than(p, x, y, 64, &bits));
+    PL_CHECK(status, pl_segmented_scan(p, PL_SCAN_MAX, x, &bits, &out));
+    PL_CHECK(status, pl_compact(p, &bits, (pl_svec *const[]){x}, 1));
+    PL_CHECK(status, pl_divide(p, x, y, 4, &out));
+    PL_CHECK(status, pl_divide_integer(p, x, y, 3, &out));
+    PL_CHECK(status, pl_quantile(p, x, 20, (const double[]){0.5}, 1, &out));
+out:
+    pl_svec_done(&out);
+    pl_svec_done(&bits);
+    return status;
+}
+
+static pl_status share_for_many(pl_party *p, pl_svec *x, pl_svec *y) {
+    size_t rank = pl_party_rank(p);
+    PL_TRY(pl_input(p, 3, PL_ARITH_64, 5, rank == 3 ? values : NULL, x));
+    return pl_input(p, 0, PL_ARITH_64, 5, rank == 0 ? values : NULL, y);
+}
+
+static pl_status body_of_many(size_t rank, pl_mesh *mesh, void *ctx) {
+    failure *f = ctx;
+    pl_party *p = NULL;
+    pl_svec x = {0}, y = {0};
+    pl_status status = fixture_party(f->set, rank, mesh, &p);
+    if (pl_is_ok(status))
+        status = share_for_many(p, &x, &y);
+    countdown = rank == f->rank ? f->at : -1;
+    if (pl_is_ok(status))
+        status = work_of_many(p, &x, &y);
+    if (rank == f->rank)
+        f->happened = countdown < 0;
+    countdown = -1;
+    pl_status after = pl_mesh_pump(mesh); /* a dead session says so */
+    if (!pl_is_ok(status) && pl_is_ok(after))
+        fail_msg("rank %zu, allocation %ld: the session lives after %s", rank, f->at,
+                 pl_status_message(status));
+    pl_status_done(&after);
+    pl_svec_done(&x);
+    pl_svec_done(&y);
+    pl_party_free(p);
+    return status;
+}
+
 static pl_status body(size_t rank, pl_mesh *mesh, void *ctx) {
     failure *f = ctx;
+    if (f->of_many)
+        return body_of_many(rank, mesh, f);
     if (rank == f->rank)
         countdown = f->at;
     pl_mesh *const meshes[2] = {mesh, f->second[rank]};
@@ -135,8 +189,9 @@ static pl_status body(size_t rank, pl_mesh *mesh, void *ctx) {
     return status;
 }
 
-static size_t fail_each(const fixture_set *set, size_t n_lanes, size_t rank) {
-    failure f = {.set = set, .n_lanes = n_lanes, .rank = rank, .happened = true};
+static size_t fail_each(const fixture_set *set, bool of_many, size_t n_lanes, size_t rank) {
+    failure f = {
+        .set = set, .of_many = of_many, .n_lanes = n_lanes, .rank = rank, .happened = true};
     for (; f.happened; f.at++) {
         if (n_lanes == 2)
             fixture_ok(pl_memory_meshes(set->n_parties, FIXTURE_TIMEOUT_MS, f.second));
@@ -155,12 +210,15 @@ static void every_allocation_fails_once(void **state) {
                       plain = {"plain", 4, {1}, 1, {0, 0}};
     fixture_seed();
     for (size_t rank = 0; rank < 4; rank++) {
-        size_t n = fail_each(&rep3, 1, rank);
+        size_t n = fail_each(&rep3, false, 1, rank);
         printf("rank %zu: %zu allocations\n", rank, n);
         assert_true(n >= (rank == 3 ? 10 : 100));
     }
-    assert_true(fail_each(&plain, 1, 1) >= 20);
-    size_t n_lanes = fail_each(&rep3, 2, 1);
+    assert_true(fail_each(&plain, false, 1, 1) >= 20);
+    size_t of_many = fail_each(&rep3, true, 1, 2);
+    printf("operations made of several: %zu allocations\n", of_many);
+    assert_true(of_many >= 300);
+    size_t n_lanes = fail_each(&rep3, false, 2, 1);
     printf("two lanes: %zu allocations\n", n_lanes);
     assert_true(n_lanes >= 40);
 }

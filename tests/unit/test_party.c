@@ -161,7 +161,7 @@ static pl_status refused_operations(pl_party *p, const pl_svec *x, const pl_svec
                                                 .right = (const uint32_t[]){0, 1},
                                                 .n = 2},
                                 out),
-                   "row 4: there are 4"));
+                   "2 rows from row 2 on: there are 3"));
     PL_TRY(refused(pl_less_than_public(p, out, values, 63, out), "cannot compare"));
     return refused(pl_less_than_public(p, x, values, 65, out), "65 bits");
 }

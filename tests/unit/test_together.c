@@ -26,7 +26,7 @@ typedef struct inputs {
 static pl_status share(pl_party *p, inputs *in) {
     uint64_t packed[(N + 63) / 64] = {0};
     bool owner = pl_party_rank(p) == 0;
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N && owner; i++) { /* who compares, too */
         x_values[i] = i * 7919 % 1000;
         y_values[i] = i % 3 == 0 ? x_values[i] : i * 104729 % 1000;
         packed[i / 64] |= (uint64_t)(i % 5 == 0) << i % 64;

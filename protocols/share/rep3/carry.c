@@ -65,7 +65,7 @@ static void join_last(pl_carry_plan *plan, unsigned n_groups) {
         n_groups = n;
         next_round(plan);
     }
-    plan->result = slot[0];
+    plan->result = n_groups == 0 ? 0 : slot[0];
 }
 
 /* All carries: in level l, groups with bit l of their number set take in what ends just below them
