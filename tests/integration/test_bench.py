@@ -83,6 +83,8 @@ def lanes(bench):
     expect(one["transcript"] != seen["mul 64"], "two lanes send what one does: are they there?")
     paced, = bench.json("run", "mul", "--n", "100000", "--runs", "1", "--net", "1ms,80mbit", "--lanes", "3")
     expect(paced["seconds_min"] >= 0.08 * 0.9, f"800 kB at 80 Mbit/s took {paced['seconds_min']} s over three lanes")
+    shuffle, = bench.json("run", "shuffle", "--n", "20000", "--runs", "1", "--net", "1ms,80mbit", "--lanes", "4")  # by one lane, which has a quarter
+    expect(0.5 < shuffle["limit_ratio"] < 1.1, f"the limit of a shuffle goes by other lanes than the shuffle: {shuffle}")
     csv = bench.run("run", "lt", "--n", "20000", "--runs", "1", "--lanes", "8", "--format", "csv").stdout.splitlines()
     expect(csv[1].split(",")[6] == "8", f"{csv}")
 
