@@ -15,7 +15,8 @@ static const char usage[] =
     "\n"
     "  --scheme rep3|plain          the sharing scheme (rep3)\n"
     "  --n N                        elements; of matmul: rows and columns (each operation has its "
-    "own)\n"
+    "own, a\n"
+    "                               tenth of it with --net)\n"
     "  --bits 32|64                 of an element (64)\n"
     "  --transport memory|tcp|tls   three threads, or three processes over TCP or TLS 1.3 (tls)\n"
     "  --net lan|wan|RTT,RATE       put a network between the parties: lan is 0.3ms,1gbit; wan is\n"
@@ -24,7 +25,10 @@ static const char usage[] =
     "  --runs N                     timed runs, after one to warm up; the median counts (5)\n"
     "  --seed N                     the same shares in every run; for comparing, never for "
     "secrets\n"
-    "  --deadline SECONDS           of each operation (300)\n"
+    "  --deadline SECONDS           of one run (300): an operation's runs, limits, inputs and "
+    "check "
+    "may take\n"
+    "                               together as many times that\n"
     "  --format table|json|csv      (table)\n"
     "  --output FOLDER              of plot (bench-plots)\n"
     "  --lanes N                    threads of each party, 1 to 8, each with links and keys of its "
@@ -178,11 +182,20 @@ static pl_status parse(int argc, char **argv, arguments *a) {
     return PL_OK;
 }
 
+/* A network makes runs slow: then a tenth of the elements will do, where there are many. What is
+ * left is limited by its rounds. */
+static size_t default_n(const arguments *a, const pl_op *op) {
+    bool is_matrix = op->length != NULL;
+    if (!a->setting.has_net || (!is_matrix && op->n_suite < 1000))
+        return op->n_suite;
+    return is_matrix ? op->n_suite / 3 : op->n_suite / 10;
+}
+
 static pl_status run_one(const arguments *a, const pl_op *op) {
     pl_bench_setting s = a->setting;
     pl_bench_result result;
     s.op = op;
-    s.n = a->has_n ? a->setting.n : op->n_suite;
+    s.n = a->has_n ? a->setting.n : default_n(a, op);
     if (s.n > op->n_max)
         return pl_fail(PL_LIMIT, "%s takes n up to %zu", op->name, op->n_max);
     if (s.bits == 32 && !op->has_32)

@@ -9,14 +9,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -57,6 +60,13 @@ static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The links' deadline is that of everything that goes over them: warm-up, runs, limits, and as much
+ * for the inputs and for the check as for a run. */
+static unsigned deadline_ms_of(const pl_bench_setting *s) {
+    uint64_t ms = UINT64_C(1000) * s->deadline_s * (s->n_runs + 1 + LIMIT_RUNS + 2);
+    return ms < INT_MAX ? (unsigned)ms : INT_MAX;
 }
 
 static size_t n_parties_of(const pl_bench_setting *s) {
@@ -187,7 +197,7 @@ static pl_status connect_links(job *j, size_t lane, pl_transport *transport, voi
                                   .connections_fd = -1,
                                   .first_message = charter,
                                   .connect_ms = 10000,
-                                  .deadline_ms = 1000 * j->setting->deadline_s,
+                                  .deadline_ms = deadline_ms_of(j->setting),
                                   .tls = j->setting->transport == PL_BENCH_TLS};
     return pl_link_transport_from_fds(&params, j->fds[lane], transport, ctx);
 }
@@ -264,7 +274,8 @@ static void *sit(void *arg) {
     job *j = arg;
     pl_status status = run_party(j);
     j->shared->code[j->rank] = (int)pl_status_code(status);
-    snprintf(j->shared->error[j->rank], ERROR_BYTES, "%s", pl_status_message(status));
+    snprintf(j->shared->error[j->rank], ERROR_BYTES, "party %zu: %s", j->rank,
+             pl_status_message(status));
     pl_status_done(&status);
     return NULL;
 }
@@ -281,7 +292,7 @@ static pl_status make_transports(job *jobs, size_t n) {
     void *ctx[N_PARTIES];
     for (size_t lane = 0; lane < s->n_lanes; lane++) {
         pl_transport transport;
-        pl_status status = pl_memory_transports(n, 1000 * s->deadline_s, &transport, ctx);
+        pl_status status = pl_memory_transports(n, deadline_ms_of(s), &transport, ctx);
         for (size_t i = 0; i < n && !pl_is_ok(status); i++)
             leave(&jobs[i], lane);
         PL_TRY(status);
@@ -352,28 +363,54 @@ static void close_all_but(const job *jobs, size_t rank) {
     }
 }
 
+/* A party does not outlive the one that started it, however that one ends. */
+static void sit_in_child(job *jobs, size_t rank, pid_t parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(1);
+    close_all_but(jobs, rank);
+    sit(&jobs[rank]);
+    _exit(0);
+}
+
+/* How a party ended that could not say so itself: the others know only that its links closed. */
+static void note_end(const job *j, int state) {
+    char *error = j->shared->error[j->rank];
+    if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
+        return;
+    j->shared->code[j->rank] = PL_INTERNAL;
+    if (WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) {
+        j->shared->code[j->rank] = PL_LIMIT;
+        snprintf(error, ERROR_BYTES,
+                 "party %zu was killed by signal %d: perhaps the system ran out of memory; take a "
+                 "smaller --n",
+                 j->rank, WTERMSIG(state));
+    } else if (WIFSIGNALED(state)) {
+        snprintf(error, ERROR_BYTES, "party %zu was killed by signal %d (%s)", j->rank,
+                 WTERMSIG(state), strsignal(WTERMSIG(state)));
+    } else {
+        snprintf(error, ERROR_BYTES, "party %zu ended with exit code %d", j->rank,
+                 WEXITSTATUS(state));
+    }
+}
+
 static pl_status run_processes(job *jobs) {
-    pid_t children[N_PARTIES];
+    pid_t children[N_PARTIES], parent = getpid();
+    int state = 0;
     PL_TRY(make_sockets(jobs));
     if (RAND_priv_bytes(&jobs[0].psk[0][0], sizeof jobs[0].psk) != 1)
         return pl_fail(PL_INTERNAL, "no randomness");
     fflush(NULL);
     for (size_t i = 0; i < N_PARTIES; i++) {
         memcpy(jobs[i].psk, jobs[0].psk, sizeof jobs[0].psk);
-        jobs[i].shared->code[i] = PL_PEER_LOST;
-        snprintf(jobs[i].shared->error[i], ERROR_BYTES, "party %zu's process died", i);
         children[i] = fork();
-        if (children[i] == 0) {
-            close_all_but(jobs, i);
-            sit(&jobs[i]);
-            _exit(0);
-        }
+        if (children[i] == 0)
+            sit_in_child(jobs, i, parent);
     }
     close_all_but(jobs, N_PARTIES);
     pl_status status = PL_OK;
     for (size_t i = 0; i < N_PARTIES; i++) {
-        if (children[i] > 0)
-            waitpid(children[i], NULL, 0);
+        if (children[i] > 0 && waitpid(children[i], &state, 0) == children[i])
+            note_end(&jobs[i], state);
         else if (pl_is_ok(status))
             status = pl_fail(PL_LIMIT, "cannot start a process");
     }
@@ -439,9 +476,10 @@ static pl_status first_cause(const job *jobs, size_t n) {
         if (s->code[i] != PL_CODE_OK && better && (s->code[i] != PL_PEER_LOST || s->code[at] == 0))
             at = i;
     }
-    return s->code[at] == PL_CODE_OK
-               ? PL_OK
-               : pl_fail((pl_code)s->code[at], "party %zu: %s", at, s->error[at]);
+    const char *advice =
+        s->code[at] == PL_TIMEOUT ? ": raise --deadline, or lower --n or --runs" : "";
+    return s->code[at] == PL_CODE_OK ? PL_OK
+                                     : pl_fail((pl_code)s->code[at], "%s%s", s->error[at], advice);
 }
 
 pl_status pl_bench_run(const pl_bench_setting *setting, pl_bench_result *out) {

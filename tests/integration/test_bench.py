@@ -4,8 +4,10 @@ results, and what it says fits: fields, bytes and rounds as predicted, the same 
 Wrong if a result is not checked (the operations' own tests hold them against clear arithmetic too)."""
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 FIELDS = ("op scheme bits n transport net lanes seconds_min seconds_median per_second rounds bytes_sent_per_party peak_rss_bytes "
           "limit_ratio machine version").split()
@@ -107,6 +109,46 @@ def other_settings(bench):
     expect(paced["seconds_min"] >= 0.08 * 0.9, f"800 kB at 80 Mbit/s took {paced['seconds_min']} s")
 
 
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition, text):
+    for _ in range(400):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError(text)
+
+
+def kills(bench):
+    """A party that is killed is said to be; parties do not outlive parley-bench."""
+    for kill_all in (False, True):
+        words = [bench.program, "run", "mul", "--n", "1000", "--runs", "20", "--net", "1s,1gbit"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+            wait_for(lambda: len(children_of(program.pid)) == 3, "parley-bench started no three parties")
+            children = children_of(program.pid)
+            os.kill(program.pid if kill_all else children[1], signal.SIGKILL)
+            err = program.communicate(timeout=60)[1]
+        wait_for(lambda: not any(is_alive(child) for child in children), "parties outlive parley-bench")
+        expect(kill_all or (program.returncode == 9 and "party 1 was killed by signal 9" in err), f"{program.returncode}: {err}")
+
+
+def deadline(bench):
+    """It is that of a run: all together may take longer."""
+    row, = bench.json("run", "mul", "--n", "100", "--runs", "2", "--deadline", "1", "--net", "200ms,100mbit")
+    expect(row["seconds_min"] >= 0.09, f"{row}")
+
+
 def misuse(bench):
     for words, said in ((["run"], "needs an operation"), (["run", "nonsense"], "no operation 'nonsense'"), (["dance"], "no command 'dance'"),
                         (["run", "mul", "--n", "0"], "from 1 to"), (["run", "mul", "--n"], "needs a value"),
@@ -132,6 +174,8 @@ def main():
     expect("million/s" in table and " yes " in table, table)
     csv = bench.run("run", "mul", "--n", "1000", "--runs", "1", "--format", "csv").stdout.splitlines()
     expect(len(csv) == 2 and csv[0].startswith("op,scheme,bits"), f"{csv}")
+    kills(bench)
+    deadline(bench)
     misuse(bench)
     print("parley-bench: right")
 
