@@ -99,9 +99,14 @@ def longer_vectors(bench):
 
 
 def other_settings(bench):
-    for words in (["--bits", "32"], ["--scheme", "plain"]):
-        rows = bench.json("suite", "--n", "100", "--runs", "1", *words)
+    for words in (["--bits=32"], ["--scheme", "plain"]):
+        rows = bench.json("suite", "--n", "100", "--runs=1", *words)
         expect(len(rows) >= 4, f"{words}: {rows}")
+        expect(all((row["limit_ratio"] is None) == (row["scheme"] == "plain") for row in rows), f"{words}: a limit without links: {rows}")
+    plain = bench.run("run", "mul", "--scheme", "plain", "--n", "10", "--runs", "1").stdout.splitlines()[-1].split()
+    expect(0 < float(plain[3]) < 0.0001 and plain[-1] == "-", f"{plain}")
+    short = bench.run("suite", "--bits", "32", "--n", "2000000", "--runs", "1", "--scheme", "plain")
+    expect("eq (64 bits only), " in short.stderr and "chain (n up to 1000000)" in short.stderr and short.stdout.count("\n") == 6, f"{short}")
     far, = bench.json("run", "lt", "--n", "2000", "--runs", "1", "--net", "wan")
     expect(far["rounds"] <= 10 and far["seconds_min"] >= far["rounds"] * 0.020 * 0.9, f"wan: {far}")
     expect("tree" in far["form"] and "40 ms" in far["form"], f"wan: {far}")
@@ -149,13 +154,35 @@ def deadline(bench):
     expect(row["seconds_min"] >= 0.09, f"{row}")
 
 
+def output(bench):
+    """What cannot be written is an error, and what is shown while one waits is shown to people only."""
+    for words in (["run", "mul", "--n", "100", "--runs", "1"], ["list"], ["--help"], ["--version"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([bench.program, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        expect(done.returncode == 17 and "cannot write the output: No space" in done.stderr, f"{words}: {done}")
+    quiet = bench.run("run", "mul", "--n", "100", "--runs", "1")
+    expect(quiet.stderr == "", f"{quiet}")
+    ours, theirs = os.openpty()
+    done = subprocess.run([bench.program, "run", "mul", "--n", "100", "--runs", "1"], stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60)
+    os.close(theirs)
+    expect(b"measuring mul, 64 bits, n 100" in os.read(ours, 1000) and "measuring" not in done.stdout, f"{done}")
+    os.close(ours)
+    expect(bench.run("--version").stdout.startswith("parley-bench "), "no version")
+
+
 def misuse(bench):
     for words, said in ((["run"], "needs an operation"), (["run", "nonsense"], "no operation 'nonsense'"), (["dance"], "no command 'dance'"),
                         (["run", "mul", "--n", "0"], "from 1 to"), (["run", "mul", "--n"], "needs a value"),
                         (["run", "mul", "--net", "far"], "40ms,100mbit"), (["run", "lt", "--format", "xml"], "table, json, csv"),
                         (["run", "eq", "--bits", "32"], "64 bits only"), (["run", "mul", "--lanes", "9"], "--lanes takes a number from 1 to 8"),
-                        (["run", "matmul", "--n", "100000"], "up to"), (["run", "mul", "--speed", "9"], "no option --speed")):
+                        (["run", "matmul", "--n", "100000"], "up to"), (["run", "mul", "--speed", "9"], "no option --speed"),
+                        (["run", "mul", "--speed=9"], "no option --speed"), (["run", "mul", "--n="], "not ''"),
+                        (["run", "mul", "--output", "x"], "--output is an option of plot"), (["list", "--n", "4"], "not of list"),
+                        (["run", "mul", "--scheme", "plain", "--net", "wan"], "leave out --net"),
+                        (["suite", "--scheme", "plain", "--transport", "tls"], "--transport"),
+                        (["run", "mul", "--scheme", "plain", "--lanes", "2"], "--lanes")):
         done = bench.run(*words)
+        expect(done.stdout == "", f"{words}: output before a refusal: {done}")
         expect(done.returncode != 0 and said in done.stderr and not done.stderr.startswith("usage"), f"{words}: {done}")
     done = bench.run("--help")
     expect(done.returncode == 0 and "examples:" in done.stdout, f"{done}")
@@ -174,8 +201,10 @@ def main():
     expect("million/s" in table and " yes " in table, table)
     csv = bench.run("run", "mul", "--n", "1000", "--runs", "1", "--format", "csv").stdout.splitlines()
     expect(len(csv) == 2 and csv[0].startswith("op,scheme,bits"), f"{csv}")
+    expect("bytes_sent_party_0,bytes_sent_party_1,bytes_sent_party_2" in csv[0] and ",8000,8000,8000," in csv[1], f"{csv}")
     kills(bench)
     deadline(bench)
+    output(bench)
     misuse(bench)
     print("parley-bench: right")
 
