@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 FIELDS = ("op scheme bits n transport net lanes seconds_min seconds_median per_second rounds bytes_sent_per_party peak_rss_bytes "
@@ -170,6 +171,30 @@ def output(bench):
     expect(bench.run("--version").stdout.startswith("parley-bench "), "no version")
 
 
+def plots(bench):
+    """Refusals come before anything is measured. gnuplot is one of ours, which draws nothing; the folder's name does not get into a script."""
+    with tempfile.TemporaryDirectory() as folder:
+        def plot(*words, program=True):
+            path = {**os.environ, "PATH": folder if program else os.path.join(folder, "none")}
+            return subprocess.run([bench.program, "plot", *words], cwd=folder, env=path, capture_output=True, text=True, timeout=60)
+
+        with open(os.path.join(folder, "gnuplot"), "w") as file:
+            file.write("#!/bin/sh\n")
+        os.chmod(file.name, 0o755)
+        for done, said in ((plot("--n", "999"), "plot begins at n = 1000"), (plot("--scheme", "plain"), "--scheme is an option of run, suite"),
+                           (plot("--output", ""), "name of a folder"), (plot("--output", "x" * 600), "name of a folder"),
+                           (plot(program=False), "gnuplot-nox")):
+            expect(done.returncode != 0 and said in done.stderr and done.stdout == "", f"{done}")
+        expect(os.listdir(folder) == ["gnuplot"], f"{os.listdir(folder)}")
+        with open(file.name, "a") as file:
+            file.write('echo "$PWD: $*" >&2\n')
+        done = plot("--bits", "32", "--n", "1000", "--runs", "1", "--transport", "memory", "--output", "it's")
+        expect(done.returncode == 0 and "it's: plot.gnuplot" in done.stderr, f"{done}")
+        with open(os.path.join(folder, "it's", "throughput.dat")) as data:
+            named = [line.strip() for line in data if line.startswith('"')]
+        expect('"sort"' in named and '"eq"' not in named, f"{named}")
+
+
 def misuse(bench):
     for words, said in ((["run"], "needs an operation"), (["run", "nonsense"], "no operation 'nonsense'"), (["dance"], "no command 'dance'"),
                         (["run", "mul", "--n", "0"], "from 1 to"), (["run", "mul", "--n"], "needs a value"),
@@ -205,6 +230,7 @@ def main():
     kills(bench)
     deadline(bench)
     output(bench)
+    plots(bench)
     misuse(bench)
     print("parley-bench: right")
 
