@@ -15,7 +15,9 @@ static const char usage[] =
     "\n"
     "  --scheme rep3|plain          the sharing scheme (rep3)\n"
     "  --n N                        elements; of matmul: rows and columns (each operation has its "
-    "own)\n"
+    "own, a\n"
+    "                               tenth of it with --net); of plot: where it ends, 1000 at "
+    "least\n"
     "  --bits 32|64                 of an element (64)\n"
     "  --transport memory|tcp|tls   three threads, or three processes over TCP or TLS 1.3 (tls)\n"
     "  --net lan|wan|RTT,RATE       put a network between the parties: lan is 0.3ms,1gbit; wan is\n"
@@ -24,17 +26,25 @@ static const char usage[] =
     "  --runs N                     timed runs, after one to warm up; the median counts (5)\n"
     "  --seed N                     the same shares in every run; for comparing, never for "
     "secrets\n"
-    "  --deadline SECONDS           of each operation (300)\n"
+    "  --deadline SECONDS           of one run (300): an operation's runs, limits, inputs and "
+    "check "
+    "may take\n"
+    "                               together as many times that\n"
     "  --format table|json|csv      (table)\n"
     "  --output FOLDER              of plot (bench-plots)\n"
     "  --lanes N                    threads of each party, 1 to 8, each with links and keys of its "
     "own\n"
     "                               (1); they gain where there are cores for all\n"
+    "  --version                    print the version\n"
     "\n"
     "Every result is checked. `predicted` says whether rounds and bytes were as the cost model "
     "says, `limit` is the\n"
-    "time for the same bytes through the same links and nothing else, divided by the operation's. "
-    "Use a release build.\n"
+    "time for the same bytes through the same links and nothing else, divided by the operation's "
+    "(-: no links).\n"
+    "`million/s` (per_second) counts elements, but of chain the rounds, one after the other, and "
+    "of "
+    "matmul the n^3\n"
+    "products of two numbers. Use a release build.\n"
     "\n"
     "examples:\n"
     "  parley-bench run mul --n 10000000\n"
@@ -45,7 +55,7 @@ typedef struct arguments {
     pl_bench_setting setting;
     pl_bench_format format;
     const char *command, *op, *output;
-    bool has_n, has_bits;
+    bool has_n, has_bits, has_transport;
     char net_name[60];
 } arguments;
 
@@ -132,6 +142,7 @@ static pl_status set_option(arguments *a, const char *option, const char *value)
     } else if (strcmp(option, "--transport") == 0) {
         PL_TRY(parse_choice(option, value, transports, 3, &choice));
         a->setting.transport = (pl_bench_transport)choice;
+        a->has_transport = true;
     } else if (strcmp(option, "--format") == 0) {
         PL_TRY(parse_choice(option, value, formats, 3, &choice));
         a->format = (pl_bench_format)choice;
@@ -154,15 +165,78 @@ static pl_status set_option(arguments *a, const char *option, const char *value)
         a->setting.n_lanes = (size_t)number;
     } else if (strcmp(option, "--output") == 0) {
         a->output = value;
-    } else {
-        return pl_fail(PL_INVALID_ARGUMENT, "there is no option %s (parley-bench --help)", option);
     }
     return PL_OK;
 }
 
+static pl_status check_command(const char *command) {
+    static const char *const commands[] = {"run", "suite", "plot", "list"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(command, commands[i]) == 0)
+            return PL_OK;
+    }
+    return pl_fail(PL_INVALID_ARGUMENT, "there is no command '%s' (parley-bench --help)", command);
+}
+
+/* There is such an option, and the command takes it. */
+static pl_status check_option(const char *command, const char *option) {
+    static const struct {
+        const char *name, *commands;
+    } options[] = {{"--scheme", "run, suite"},
+                   {"--n", "run, suite, plot"},
+                   {"--bits", "run, suite, plot"},
+                   {"--transport", "run, suite, plot"},
+                   {"--net", "run, suite, plot"},
+                   {"--runs", "run, suite, plot"},
+                   {"--seed", "run, suite, plot"},
+                   {"--lanes", "run, suite, plot"},
+                   {"--deadline", "run, suite, plot"},
+                   {"--format", "run, suite"},
+                   {"--output", "plot"}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(option, options[i].name) != 0)
+            continue;
+        return strstr(options[i].commands, command) != NULL
+                   ? PL_OK
+                   : pl_fail(PL_INVALID_ARGUMENT, "%s is an option of %s, not of %s", option,
+                             options[i].commands, command);
+    }
+    return pl_fail(PL_INVALID_ARGUMENT, "there is no option %s (parley-bench --help)", option);
+}
+
+/* One party has no links. */
+static pl_status check_scheme(arguments *a) {
+    if (strcmp(a->setting.scheme, "plain") != 0)
+        return PL_OK;
+    if (a->setting.has_net || a->setting.n_lanes > 1 ||
+        (a->has_transport && a->setting.transport != PL_BENCH_MEMORY))
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "--scheme plain has one party and no links: leave out --net, --lanes and "
+                       "--transport");
+    a->setting.transport = PL_BENCH_MEMORY;
+    return PL_OK;
+}
+
+/* "--n=100" is "--n 100". */
+static pl_status parse_option(arguments *a, const char *word, const char *next, bool *out_two) {
+    char option[20];
+    size_t len = strcspn(word, "=");
+    const char *value = word[len] == '=' ? word + len + 1 : next;
+    if (len >= sizeof option)
+        return pl_fail(PL_INVALID_ARGUMENT, "there is no option %s (parley-bench --help)", word);
+    snprintf(option, sizeof option, "%.*s", (int)len, word);
+    PL_TRY(check_option(a->command, option));
+    if (value == NULL)
+        return pl_fail(PL_INVALID_ARGUMENT, "%s needs a value (parley-bench --help)", option);
+    *out_two = word[len] != '=';
+    return set_option(a, option, value);
+}
+
 static pl_status parse(int argc, char **argv, arguments *a) {
     a->command = argc > 1 ? argv[1] : "";
+    PL_TRY(check_command(a->command));
     for (int i = 2; i < argc; i++) {
+        bool two = false;
         if (argv[i][0] != '-') {
             if (a->op != NULL || strcmp(a->command, "run") != 0)
                 return pl_fail(PL_INVALID_ARGUMENT,
@@ -170,26 +244,35 @@ static pl_status parse(int argc, char **argv, arguments *a) {
             a->op = argv[i];
             continue;
         }
-        if (i + 1 == argc)
-            return pl_fail(PL_INVALID_ARGUMENT, "%s needs a value (parley-bench --help)", argv[i]);
-        PL_TRY(set_option(a, argv[i], argv[i + 1]));
-        i++;
+        PL_TRY(parse_option(a, argv[i], argv[i + 1], &two)); /* behind the last one stands NULL */
+        i += two;
     }
     return PL_OK;
+}
+
+/* A network makes runs slow: then a tenth of the elements will do, where there are many. What is
+ * left is limited by its rounds. */
+static size_t default_n(const arguments *a, const pl_op *op) {
+    bool is_matrix = op->length != NULL;
+    if (!a->setting.has_net || (!is_matrix && op->n_suite < 1000))
+        return op->n_suite;
+    return is_matrix ? op->n_suite / 3 : op->n_suite / 10;
 }
 
 static pl_status run_one(const arguments *a, const pl_op *op) {
     pl_bench_setting s = a->setting;
     pl_bench_result result;
     s.op = op;
-    s.n = a->has_n ? a->setting.n : op->n_suite;
+    s.n = a->has_n ? a->setting.n : default_n(a, op);
     if (s.n > op->n_max)
         return pl_fail(PL_LIMIT, "%s takes n up to %zu", op->name, op->n_max);
     if (s.bits == 32 && !op->has_32)
         return pl_fail(PL_UNSUPPORTED, "%s has elements of 64 bits only", op->name);
-    PL_TRY(pl_wrap(pl_bench_run(&s, &result), "%s", op->name));
-    pl_bench_print(a->format, &s, &result);
-    return PL_OK;
+    pl_bench_wait_begin(&s);
+    pl_status status = pl_bench_run(&s, &result);
+    pl_bench_wait_end();
+    PL_TRY(pl_wrap(status, "%s", op->name));
+    return pl_bench_print(a->format, &s, &result);
 }
 
 static pl_status run_command(const arguments *a) {
@@ -198,7 +281,6 @@ static pl_status run_command(const arguments *a) {
     const pl_op *op = pl_op_find(a->op);
     if (op == NULL)
         return pl_fail(PL_NOT_FOUND, "there is no operation '%s' (parley-bench list)", a->op);
-    pl_bench_print_head(a->format);
     return run_one(a, op);
 }
 
@@ -217,12 +299,36 @@ static void run_of_suite(const arguments *a, const pl_op *op, unsigned bits, pl_
         pl_status_done(&status);
 }
 
-static pl_status suite_command(const arguments *a) {
-    pl_status first = PL_OK;
-    pl_bench_print_head(a->format);
+static bool lacks_width(const arguments *a, const pl_op *op) {
+    return a->setting.bits == 32 && !op->has_32;
+}
+
+static bool lacks_length(const arguments *a, const pl_op *op) {
+    return a->has_n && a->setting.n > op->n_max;
+}
+
+static void say_left_out(const arguments *a) {
+    const char *before = "parley-bench: left out: ";
     for (size_t i = 0; i < pl_n_ops; i++) {
         const pl_op *op = &pl_ops[i];
-        if ((a->setting.bits == 32 && !op->has_32) || (a->has_n && a->setting.n > op->n_max))
+        if (lacks_width(a, op))
+            fprintf(stderr, "%s%s (64 bits only)", before, op->name);
+        else if (lacks_length(a, op))
+            fprintf(stderr, "%s%s (n up to %zu)", before, op->name, op->n_max);
+        else
+            continue;
+        before = ", ";
+    }
+    if (before[0] == ',')
+        fputc('\n', stderr);
+}
+
+static pl_status suite_command(const arguments *a) {
+    pl_status first = PL_OK;
+    say_left_out(a);
+    for (size_t i = 0; i < pl_n_ops && !ferror(stdout); i++) {
+        const pl_op *op = &pl_ops[i];
+        if (lacks_width(a, op) || lacks_length(a, op))
             continue;
         if (op->is_twice && !a->has_bits)
             run_of_suite(a, op, 32, &first);
@@ -245,10 +351,13 @@ static pl_status run(const arguments *a) {
         return suite_command(a);
     if (strcmp(a->command, "plot") == 0)
         return pl_bench_plot(&a->setting, a->has_n ? a->setting.n : 10000000, a->output);
-    if (strcmp(a->command, "list") == 0)
-        return list_command();
-    return pl_fail(PL_INVALID_ARGUMENT, "there is no command '%s' (parley-bench --help)",
-                   a->command);
+    return list_command();
+}
+
+static pl_status parse_and_run(int argc, char **argv, arguments *a) {
+    PL_TRY(parse(argc, argv, a));
+    PL_TRY(check_scheme(a));
+    return run(a);
 }
 
 int main(int argc, char **argv) {
@@ -261,20 +370,22 @@ int main(int argc, char **argv) {
                                .n_runs = 5,
                                .deadline_s = 300},
                    .output = "bench-plots"};
-    bool help = argc < 2;
+    bool help = false;
+    pl_status status = PL_OK;
     for (int i = 1; i < argc; i++)
         help = help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-    if (help) {
-        fputs(usage, argc < 2 ? stderr : stdout);
-        return argc < 2 ? pl_code_describe(PL_INVALID_ARGUMENT)->exit_code : 0;
+    if (argc < 2) {
+        fputs(usage, stderr);
+        return pl_code_describe(PL_INVALID_ARGUMENT)->exit_code;
     }
-    pl_status status = parse(argc, argv, &a);
-    if (strcmp(a.setting.scheme, "plain") == 0) { /* one party has no links */
-        a.setting.transport = PL_BENCH_MEMORY;
-        a.setting.has_net = false;
-    }
+    if (help)
+        fputs(usage, stdout);
+    else if (strcmp(argv[1], "--version") == 0)
+        puts("parley-bench " PARLEY_VERSION);
+    else
+        status = parse_and_run(argc, argv, &a);
     if (pl_is_ok(status))
-        status = run(&a);
+        status = pl_bench_output_check();
     if (!pl_is_ok(status))
         fprintf(stderr, "parley-bench: %s\n", pl_status_message(status));
     int code = pl_code_describe(pl_status_code(status))->exit_code;

@@ -9,14 +9,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -34,6 +37,7 @@ typedef struct shared {
     double begin[N_PARTIES][PL_BENCH_RUNS_MAX], end[N_PARTIES][PL_BENCH_RUNS_MAX];
     double limit_begin[N_PARTIES][LIMIT_RUNS], limit_end[N_PARTIES][LIMIT_RUNS];
     pl_counters used[N_PARTIES];
+    uint64_t lane_bytes[N_PARTIES][PL_LANES_MAX]; /* sent in the last run */
     uint64_t rss_bytes[N_PARTIES];
     uint8_t transcript[N_PARTIES][PL_TAP_BYTES];
     int code[N_PARTIES]; /* a pl_code */
@@ -48,6 +52,7 @@ typedef struct job {
     pl_transport transport; /* memory only */
     void *ctx[PL_LANES_MAX];
     pl_tap *taps[PL_LANES_MAX]; /* with a seed */
+    pl_mesh *meshes[PL_LANES_MAX];
     shared *shared;
 } job;
 
@@ -55,6 +60,13 @@ static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The links' deadline is that of everything that goes over them: warm-up, runs, limits, and as much
+ * for the inputs and for the check as for a run. */
+static unsigned deadline_ms_of(const pl_bench_setting *s) {
+    uint64_t ms = UINT64_C(1000) * s->deadline_s * (s->n_runs + 1 + LIMIT_RUNS + 2);
+    return ms < INT_MAX ? (unsigned)ms : INT_MAX;
 }
 
 static size_t n_parties_of(const pl_bench_setting *s) {
@@ -73,11 +85,29 @@ static pl_status barrier(pl_mesh *mesh) {
     return pl_trial_stream(mesh, ring_of(mesh), 1, 1);
 }
 
+/* Nobody is at work on the lanes when they are counted. */
+static void count_lanes(const job *j, uint64_t sent[PL_LANES_MAX]) {
+    for (size_t lane = 0; lane < j->setting->n_lanes; lane++)
+        sent[lane] = pl_mesh_counters(j->meshes[lane]).bytes_sent;
+}
+
+static void note_use(job *j, pl_counters begin, pl_counters end,
+                     const uint64_t sent_before[PL_LANES_MAX]) {
+    uint64_t *sent = j->shared->lane_bytes[j->rank];
+    j->shared->used[j->rank] =
+        (pl_counters){end.bytes_sent - begin.bytes_sent, end.bytes_received - begin.bytes_received,
+                      end.rounds - begin.rounds};
+    count_lanes(j, sent);
+    for (size_t lane = 0; lane < j->setting->n_lanes; lane++)
+        sent[lane] -= sent_before[lane];
+}
+
 /* The last of several runs counts bytes and rounds: they are the same in all. */
 static pl_status measure_op(job *j, pl_trial *b) {
-    pl_mesh *mesh = pl_party_mesh(b->p);
+    uint64_t sent_before[PL_LANES_MAX];
     for (unsigned run = 0; run <= j->setting->n_runs; run++) { /* the first one warms up */
-        PL_TRY(barrier(mesh));
+        PL_TRY(barrier(pl_party_mesh(b->p)));
+        count_lanes(j, sent_before);
         pl_counters begin = pl_party_counters(b->p);
         double start = now_s();
         PL_TRY(b->op->run(b));
@@ -85,27 +115,40 @@ static pl_status measure_op(job *j, pl_trial *b) {
             j->shared->begin[j->rank][run - 1] = start;
             j->shared->end[j->rank][run - 1] = now_s();
         }
-        pl_counters end = pl_party_counters(b->p);
         b->n_done++;
-        j->shared->used[j->rank] =
-            (pl_counters){end.bytes_sent - begin.bytes_sent,
-                          end.bytes_received - begin.bytes_received, end.rounds - begin.rounds};
+        note_use(j, begin, pl_party_counters(b->p), sent_before);
     }
     return PL_OK;
 }
 
-/* The bytes of the operation, by everybody as many as by the one that sends most, and nothing else.
- * A chain is limited by its rounds. */
+typedef struct limit {
+    const job *j;
+    const uint64_t *bytes; /* of each lane */
+    uint64_t rounds;       /* 0: as one stream */
+} limit;
+
+static pl_status limit_lane(pl_party *lane, size_t number, void *ctx) {
+    const limit *l = ctx;
+    return pl_trial_stream(pl_party_mesh(lane), ring_of(l->j->meshes[0]), l->bytes[number],
+                           l->bytes[number] == 0 ? 0 : l->rounds);
+}
+
+/* The bytes of the operation, by everybody as many as by the one that sends most, over the lanes by
+ * which that one sent them, and nothing else. A chain is limited by its rounds. */
 static pl_status measure_limit(job *j, pl_trial *b, unsigned first_run) {
-    pl_mesh *mesh = pl_party_mesh(b->p);
+    size_t most = 0;
     bool is_chain = strcmp(b->op->name, "chain") == 0;
-    uint64_t bytes = 0, rounds = j->shared->used[j->rank].rounds;
-    for (size_t i = 0; i < j->n_parties; i++) /* the others' are there: all have met since */
-        bytes = j->shared->used[i].bytes_sent > bytes ? j->shared->used[i].bytes_sent : bytes;
-    for (unsigned run = first_run; run < first_run + LIMIT_RUNS / 2 && bytes != 0; run++) {
-        PL_TRY(barrier(mesh));
+    for (size_t i = 1; i < j->n_parties; i++) { /* the others' are there: all have met since */
+        if (j->shared->used[i].bytes_sent > j->shared->used[most].bytes_sent)
+            most = i;
+    }
+    limit l = {j, j->shared->lane_bytes[most], is_chain ? j->shared->used[most].rounds : 0};
+    if (j->shared->used[most].bytes_sent == 0)
+        return PL_OK;
+    for (unsigned run = first_run; run < first_run + LIMIT_RUNS / 2; run++) {
+        PL_TRY(barrier(pl_party_mesh(b->p)));
         j->shared->limit_begin[j->rank][run] = now_s();
-        PL_TRY(pl_trial_stream_lanes(b->p, ring_of(mesh), bytes, is_chain ? rounds : 0));
+        PL_TRY(pl_party_each_lane(b->p, limit_lane, &l));
         j->shared->limit_end[j->rank][run] = now_s();
     }
     return PL_OK;
@@ -154,7 +197,7 @@ static pl_status connect_links(job *j, size_t lane, pl_transport *transport, voi
                                   .connections_fd = -1,
                                   .first_message = charter,
                                   .connect_ms = 10000,
-                                  .deadline_ms = 1000 * j->setting->deadline_s,
+                                  .deadline_ms = deadline_ms_of(j->setting),
                                   .tls = j->setting->transport == PL_BENCH_TLS};
     return pl_link_transport_from_fds(&params, j->fds[lane], transport, ctx);
 }
@@ -185,11 +228,11 @@ static pl_status make_mesh(job *j, size_t lane, pl_mesh **out) {
 }
 
 /* Lane by lane, in the same order at all parties: a link comes up when both sides see to it. */
-static pl_status make_meshes(job *j, pl_mesh *meshes[PL_LANES_MAX]) {
+static pl_status make_meshes(job *j) {
     pl_status status = PL_OK;
     for (size_t lane = 0; lane < j->setting->n_lanes; lane++) {
         if (pl_is_ok(status))
-            status = make_mesh(j, lane, &meshes[lane]);
+            status = make_mesh(j, lane, &j->meshes[lane]);
         else if (j->setting->transport == PL_BENCH_MEMORY) /* the others see that nobody is there */
             j->transport.free(j->ctx[lane]);
     }
@@ -198,16 +241,15 @@ static pl_status make_meshes(job *j, pl_mesh *meshes[PL_LANES_MAX]) {
 
 static pl_status run_party(job *j) {
     static const size_t compute[N_PARTIES] = {0, 1, 2};
-    pl_mesh *meshes[PL_LANES_MAX] = {NULL};
     pl_party *p = NULL;
     pl_status status;
-    PL_CHECK(status, make_meshes(j, meshes));
-    pl_party_params params = {.mesh = meshes[0],
+    PL_CHECK(status, make_meshes(j));
+    pl_party_params params = {.mesh = j->meshes[0],
                               .scheme = j->setting->scheme,
                               .compute = compute,
                               .n_compute = j->n_parties,
                               .net = j->setting->net,
-                              .lanes = meshes + 1,
+                              .lanes = j->meshes + 1,
                               .n_lanes = j->setting->n_lanes};
     if (j->setting->seed != 0) {
         pl_put_u64(params.seed, j->setting->seed);
@@ -223,7 +265,7 @@ static pl_status run_party(job *j) {
 out:
     pl_party_free(p);
     for (size_t lane = 0; lane < PL_LANES_MAX; lane++)
-        pl_mesh_free(meshes[lane]);
+        pl_mesh_free(j->meshes[lane]);
     return status;
 }
 
@@ -232,7 +274,8 @@ static void *sit(void *arg) {
     job *j = arg;
     pl_status status = run_party(j);
     j->shared->code[j->rank] = (int)pl_status_code(status);
-    snprintf(j->shared->error[j->rank], ERROR_BYTES, "%s", pl_status_message(status));
+    snprintf(j->shared->error[j->rank], ERROR_BYTES, "party %zu: %s", j->rank,
+             pl_status_message(status));
     pl_status_done(&status);
     return NULL;
 }
@@ -249,7 +292,7 @@ static pl_status make_transports(job *jobs, size_t n) {
     void *ctx[N_PARTIES];
     for (size_t lane = 0; lane < s->n_lanes; lane++) {
         pl_transport transport;
-        pl_status status = pl_memory_transports(n, 1000 * s->deadline_s, &transport, ctx);
+        pl_status status = pl_memory_transports(n, deadline_ms_of(s), &transport, ctx);
         for (size_t i = 0; i < n && !pl_is_ok(status); i++)
             leave(&jobs[i], lane);
         PL_TRY(status);
@@ -320,28 +363,54 @@ static void close_all_but(const job *jobs, size_t rank) {
     }
 }
 
+/* A party does not outlive the one that started it, however that one ends. */
+static void sit_in_child(job *jobs, size_t rank, pid_t parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(1);
+    close_all_but(jobs, rank);
+    sit(&jobs[rank]);
+    _exit(0);
+}
+
+/* How a party ended that could not say so itself: the others know only that its links closed. */
+static void note_end(const job *j, int state) {
+    char *error = j->shared->error[j->rank];
+    if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
+        return;
+    j->shared->code[j->rank] = PL_INTERNAL;
+    if (WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) {
+        j->shared->code[j->rank] = PL_LIMIT;
+        snprintf(error, ERROR_BYTES,
+                 "party %zu was killed by signal %d: perhaps the system ran out of memory; take a "
+                 "smaller --n",
+                 j->rank, WTERMSIG(state));
+    } else if (WIFSIGNALED(state)) {
+        snprintf(error, ERROR_BYTES, "party %zu was killed by signal %d (%s)", j->rank,
+                 WTERMSIG(state), strsignal(WTERMSIG(state)));
+    } else {
+        snprintf(error, ERROR_BYTES, "party %zu ended with exit code %d", j->rank,
+                 WEXITSTATUS(state));
+    }
+}
+
 static pl_status run_processes(job *jobs) {
-    pid_t children[N_PARTIES];
+    pid_t children[N_PARTIES], parent = getpid();
+    int state = 0;
     PL_TRY(make_sockets(jobs));
     if (RAND_priv_bytes(&jobs[0].psk[0][0], sizeof jobs[0].psk) != 1)
         return pl_fail(PL_INTERNAL, "no randomness");
     fflush(NULL);
     for (size_t i = 0; i < N_PARTIES; i++) {
         memcpy(jobs[i].psk, jobs[0].psk, sizeof jobs[0].psk);
-        jobs[i].shared->code[i] = PL_PEER_LOST;
-        snprintf(jobs[i].shared->error[i], ERROR_BYTES, "party %zu's process died", i);
         children[i] = fork();
-        if (children[i] == 0) {
-            close_all_but(jobs, i);
-            sit(&jobs[i]);
-            _exit(0);
-        }
+        if (children[i] == 0)
+            sit_in_child(jobs, i, parent);
     }
     close_all_but(jobs, N_PARTIES);
     pl_status status = PL_OK;
     for (size_t i = 0; i < N_PARTIES; i++) {
-        if (children[i] > 0)
-            waitpid(children[i], NULL, 0);
+        if (children[i] > 0 && waitpid(children[i], &state, 0) == children[i])
+            note_end(&jobs[i], state);
         else if (pl_is_ok(status))
             status = pl_fail(PL_LIMIT, "cannot start a process");
     }
@@ -407,9 +476,10 @@ static pl_status first_cause(const job *jobs, size_t n) {
         if (s->code[i] != PL_CODE_OK && better && (s->code[i] != PL_PEER_LOST || s->code[at] == 0))
             at = i;
     }
-    return s->code[at] == PL_CODE_OK
-               ? PL_OK
-               : pl_fail((pl_code)s->code[at], "party %zu: %s", at, s->error[at]);
+    const char *advice =
+        s->code[at] == PL_TIMEOUT ? ": raise --deadline, or lower --n or --runs" : "";
+    return s->code[at] == PL_CODE_OK ? PL_OK
+                                     : pl_fail((pl_code)s->code[at], "%s%s", s->error[at], advice);
 }
 
 pl_status pl_bench_run(const pl_bench_setting *setting, pl_bench_result *out) {

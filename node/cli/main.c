@@ -1,6 +1,7 @@
 /* parley: the command line. */
 #include "node/cli/cli.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,8 +102,7 @@ static int run(const pl_command *command, pl_cli *cli) {
     return code;
 }
 
-int main(int argc, char **argv) {
-    setlocale(LC_CTYPE, "C.UTF-8");
+static int command_line(int argc, char **argv) {
     int words = 0;
     const pl_command *command = find(argc - 1, argv + 1, &words);
     if (command != NULL) {
@@ -126,4 +126,19 @@ int main(int argc, char **argv) {
     }
     print_help(stderr);
     return 2;
+}
+
+/* A result that was not written is not a success. */
+static int check_output(int code) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "parley: cannot write the output: %s\n",
+            errno != 0 ? strerror(errno) : "an earlier write failed");
+    return code != 0 ? code : pl_code_describe(PL_IO)->exit_code;
+}
+
+int main(int argc, char **argv) {
+    setlocale(LC_CTYPE, "C.UTF-8");
+    return check_output(command_line(argc, argv));
 }

@@ -13,6 +13,13 @@
 
 /* ---- planning ---- */
 
+static pl_status unknown_op(const char *name, int len) {
+    return pl_fail(PL_INVALID_ARGUMENT,
+                   "the benchmark '%.*s' is not known: write an operation and a number of "
+                   "elements, like \"mul 1000000\" (parley-bench list names the operations)",
+                   len, name);
+}
+
 /* "OP N", or "OP" for the number of elements that the operation has by itself, which is also the
  * largest: more would take more memory than a session has. */
 static pl_status parse_task(const char *text, const pl_op **out_op, uint64_t *out_n) {
@@ -21,18 +28,24 @@ static pl_status parse_task(const char *text, const pl_op **out_op, uint64_t *ou
     snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, text);
     const pl_op *op = pl_op_find(name);
     if (op == NULL)
-        return pl_fail(PL_INVALID_ARGUMENT,
-                       "the benchmark is not known: write an operation and a number of elements, "
-                       "like \"mul 1000000\" (parley-bench list names the operations)");
-    const char *digits = text + len + (text[len] == ' ');
-    size_t n_digits = strspn(digits, "0123456789");
-    uint64_t n = n_digits > 0 && n_digits < 10 ? strtoull(digits, NULL, 10) : 0;
+        return unknown_op(text, len < 40 ? (int)len : 40);
+    const char *word = text + len + (text[len] == ' ');
+    size_t word_len = strcspn(word, " ");
+    const char *rest = word + word_len;
+    bool is_number = word_len > 0 && word_len < 10 && strspn(word, "0123456789") == word_len;
+    uint64_t n = is_number ? strtoull(word, NULL, 10) : 0;
     if (text[len] == '\0')
         n = op->n_suite;
-    if (n < 1 || n > op->n_suite || digits[n_digits] != '\0')
+    if (n < 1 || n > op->n_suite)
         return pl_fail(PL_INVALID_ARGUMENT,
-                       "the number of elements is not right: %s between nodes takes 1 to %zu",
-                       op->name, op->n_suite);
+                       "the number of elements is not right: %s between nodes takes a whole number "
+                       "from 1 to %zu, not '%.*s'",
+                       op->name, op->n_suite, word_len < 40 ? (int)word_len : 40, word);
+    if (rest[0] != '\0')
+        return pl_fail(PL_INVALID_ARGUMENT,
+                       "'%.40s' is too much: a benchmark is an operation and a number of elements, "
+                       "like \"mul 1000000\"",
+                       rest[1] != '\0' ? rest + 1 : rest);
     *out_op = op;
     *out_n = n;
     return PL_OK;

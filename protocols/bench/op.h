@@ -75,8 +75,5 @@ void pl_trial_done(pl_trial *b);
  * own among them), while as many come from the one after it: in `rounds` exchanges one after the
  * other, or all as one stream (0). */
 PL_STATUS pl_trial_stream(pl_mesh *mesh, uint64_t ranks, uint64_t bytes, uint64_t rounds);
-/* The same over all lanes at once, shared among them as an operation's elements are: by lane 0
- * alone when they are few. */
-PL_STATUS pl_trial_stream_lanes(pl_party *p, uint64_t ranks, uint64_t bytes, uint64_t rounds);
 
 #endif

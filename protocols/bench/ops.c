@@ -479,7 +479,7 @@ pl_status pl_trial_stream(pl_mesh *mesh, uint64_t ranks, uint64_t bytes, uint64_
 }
 
 typedef struct stream {
-    uint64_t ranks, bytes, rounds; /* bytes of one exchange, where there are rounds */
+    uint64_t ranks, bytes;
     size_t n_lanes;
 } stream;
 
@@ -491,23 +491,20 @@ static pl_status stream_lane(pl_party *lane, size_t number, void *ctx) {
         share = s->bytes - (s->n_lanes - 1) * share;
     if (number >= s->n_lanes)
         return PL_OK;
-    return pl_trial_stream(pl_party_mesh(lane), s->ranks,
-                           s->rounds == 0 ? share : share * s->rounds, s->rounds);
-}
-
-pl_status pl_trial_stream_lanes(pl_party *p, uint64_t ranks, uint64_t bytes, uint64_t rounds) {
-    stream s = {ranks, rounds == 0 ? bytes : bytes / rounds, rounds, pl_party_n_lanes(p)};
-    if (s.bytes < 2 * 8 * PL_LANE_ELEMENTS)
-        s.n_lanes = 1;
-    return pl_party_each_lane(p, stream_lane, &s);
+    return pl_trial_stream(pl_party_mesh(lane), s->ranks, share, 0);
 }
 
 static pl_status prepare_nothing(pl_trial *b) {
     (void)b;
     return PL_OK;
 }
+/* Over all lanes at once, shared among them as an operation's elements are: by lane 0 alone when
+ * they are few. */
 static pl_status run_limit(pl_trial *b) {
-    return pl_trial_stream_lanes(b->p, pl_party_compute_mask(b->p), 8 * b->n, 0);
+    stream s = {pl_party_compute_mask(b->p), 8 * b->n, pl_party_n_lanes(b->p)};
+    if (b->n < 2 * PL_LANE_ELEMENTS)
+        s.n_lanes = 1;
+    return pl_party_each_lane(b->p, stream_lane, &s);
 }
 
 /* ---- the table ---- */

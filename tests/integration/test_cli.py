@@ -44,6 +44,10 @@ def test_without_node(f):
     for command in ("query", "job show", "approval grant", "receipt verify", "org create", "federation create", "policy sign"):
         shown = f.parley(None, *command.split(), "--help")
         check(shown.code == 0 and "usage: parley " + command in shown.out, f"help of {command}: {shown}")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        for words in (["--version"], ["--help"], ["query", "--help"]):
+            done = subprocess.run([os.path.join(f.bin, "parley"), *words], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False)
+            check(done.returncode == 17 and "cannot write the output: No space" in done.stderr, f"{words} to a full disk: {done}")
     fails(f.parley(None, "quary"), 2, 'no command "quary"')
     fails(f.parley(None, "job"), 2, "parley job list")
     fails(f.parley(None, "query", "SELECT 1", "--node", "/nonexistent"), 11, "/nonexistent/analyst.sock", "parleyd")
@@ -206,7 +210,9 @@ def test_views(f):
     for task in ("mul 1000", "sort 300"):
         done = f.parley("north", "bench", task, "--purpose", "test", "--compute", "north,south,east")
         check(done.code == 0 and task.split()[0] in done.out, f"bench: {done}")
-    fails(f.parley("north", "bench", "dance 7", "--purpose", "test"), 2, "parley-bench list")
+    fails(f.parley("north", "bench", "dance 7", "--purpose", "test"), 2, "'dance' is not known", "parley-bench list")
+    fails(f.parley("north", "bench", "mul 1e6", "--purpose", "test"), 2, "not '1e6'")
+    fails(f.parley("north", "bench", "mul 1000 extra", "--purpose", "test"), 2, "'extra' is too much")
 
 
 def main(build_bin):
