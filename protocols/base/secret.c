@@ -11,7 +11,7 @@
  * that are given back are wiped and kept. A block in the store is all zero but for its first word,
  * the link. */
 #define PAGE_BYTES ((size_t)4096)
-#define STORE_BYTES_MAX ((size_t)256 << 20)
+#define STORE_BYTES_MAX ((size_t)512 << 20)
 #define HUGE_BYTES ((size_t)2 << 20)
 #define N_CLASSES 256
 
