@@ -1,6 +1,7 @@
 #include "protocols/mpc/fixed.h"
 
 #include "protocols/mpc/compare.h"
+#include "protocols/mpc/integer.h"
 
 #include <math.h>
 
@@ -71,20 +72,6 @@ static pl_status two_numbers(pl_party *p, const pl_svec *x, pl_svec *out_x, cons
 
 /* ---- the highest bit ---- */
 
-/* x |= x >> distance */
-static pl_status smear(pl_party *p, pl_svec *x, unsigned distance) {
-    pl_svec low = {0}, both = {0};
-    pl_status status;
-    PL_CHECK(status, pl_shr(p, x, distance, &low));
-    PL_CHECK(status, pl_and(p, x, &low, &both));
-    PL_CHECK(status, pl_xor(p, x, &low, x));
-    PL_CHECK(status, pl_xor(p, x, &both, x));
-out:
-    pl_svec_done(&low);
-    pl_svec_done(&both);
-    return status;
-}
-
 static uint64_t boundaries(uint64_t word) {
     return word ^ word >> 1;
 }
@@ -92,8 +79,7 @@ static uint64_t boundaries(uint64_t word) {
 /* out: words with the highest bit of x, which is at least 0 and below 2^31, and no other. */
 static pl_status highest_bit(pl_party *p, const pl_svec *x, pl_svec *out) {
     PL_TRY(pl_words(p, x, 31, out));
-    for (unsigned distance = 1; distance < 31; distance *= 2)
-        PL_TRY(smear(p, out, distance));
+    PL_TRY(pl_or_above(p, out, 31));
     return pl_map_words(p, out, boundaries, out);
 }
 

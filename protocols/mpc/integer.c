@@ -11,6 +11,21 @@ static pl_status check(const pl_svec *x, const pl_svec *y, unsigned bits) {
     return PL_OK;
 }
 
+pl_status pl_or_above(pl_party *p, pl_svec *words, unsigned bits) {
+    pl_svec above = {0}, both = {0};
+    pl_status status = PL_OK;
+    for (unsigned distance = 1; distance < bits; distance *= 2) {
+        PL_CHECK(status, pl_shr(p, words, distance, &above));
+        PL_CHECK(status, pl_and(p, words, &above, &both));
+        PL_CHECK(status, pl_xor(p, words, &above, words));
+        PL_CHECK(status, pl_xor(p, words, &both, words));
+    }
+out:
+    pl_svec_done(&above);
+    pl_svec_done(&both);
+    return pl_party_conclude(p, status);
+}
+
 /* Restoring division from the highest bit down: y 2^bit is taken off what is left of x where it
  * fits. Where y has bits at bits - bit or above it does not, and y 2^bit may have overflowed:
  * `high` says so, bit k of it whether any bit of y from k on is 1. */
@@ -24,22 +39,6 @@ static void division_done(division *d) {
     pl_svec_done(&d->high);
     pl_svec_done(&d->rest);
     pl_svec_done(&d->quotient);
-}
-
-/* Every bit becomes the OR of itself and those above it. */
-static pl_status spread_down(pl_party *p, pl_svec *words, unsigned bits) {
-    pl_svec above = {0}, both = {0};
-    pl_status status = PL_OK;
-    for (unsigned distance = 1; distance < bits; distance *= 2) {
-        PL_CHECK(status, pl_shr(p, words, distance, &above));
-        PL_CHECK(status, pl_and(p, words, &above, &both));
-        PL_CHECK(status, pl_xor(p, words, &above, words));
-        PL_CHECK(status, pl_xor(p, words, &both, words));
-    }
-out:
-    pl_svec_done(&above);
-    pl_svec_done(&both);
-    return status;
 }
 
 /* fits = [y 2^bit <= rest], as a number; shifted is y 2^bit. */
@@ -82,7 +81,7 @@ pl_status pl_divide_integer(pl_party *p, const pl_svec *x, const pl_svec *y, uns
     division d = {.y = y, .bits = bits};
     pl_status status;
     PL_CHECK(status, pl_words(p, y, bits, &d.high));
-    PL_CHECK(status, spread_down(p, &d.high, bits));
+    PL_CHECK(status, pl_or_above(p, &d.high, bits));
     PL_CHECK(status, pl_svec_dup(x, &d.rest));
     PL_CHECK(status, pl_sub(p, x, x, &d.quotient));
     for (unsigned bit = bits; bit-- > 0;)

@@ -203,10 +203,10 @@ typedef struct widening_whole {
     pl_svec bits, out, u, v;
 } widening_whole;
 
-typedef struct whole_lane {
+typedef struct whole_flight {
     bool is_dealt;
     pl_mark dealt, received, sent; /* dealt: from P_0, at P_1 */
-} whole_lane;
+} whole_flight;
 
 static void release_whole(void *op) {
     widening_whole *w = op;
@@ -233,7 +233,7 @@ static pl_status deal_first_two(pl_party *p, const pl_svec *bits, pl_svec *u) {
 
 static pl_status start_whole(pl_party *p, void *op, void *flight, size_t at, size_t words) {
     widening_whole *w = op;
-    whole_lane *l = flight;
+    whole_flight *l = flight;
     (void)at, (void)words;
     if (p->index != 0) { /* b_2 is the second component of P_1 and the first of P_2 */
         size_t c = p->index == 1 ? 1 : 0;
@@ -246,7 +246,7 @@ static pl_status start_whole(pl_party *p, void *op, void *flight, size_t at, siz
 
 static pl_status step_whole(pl_party *p, void *op, void *flight, bool *out_done) {
     widening_whole *w = op;
-    whole_lane *l = flight;
+    whole_flight *l = flight;
     pl_kind kind = w->out.kind;
     size_t n = w->out.n;
     *out_done = l->is_dealt;
@@ -269,7 +269,7 @@ static pl_status step_whole(pl_party *p, void *op, void *flight, bool *out_done)
 }
 
 static pl_status to_other(pl_party *p, const pl_svec *bits, pl_svec *out) {
-    static const pl_flow_ops ops = {.flight_bytes = sizeof(whole_lane),
+    static const pl_flow_ops ops = {.flight_bytes = sizeof(whole_flight),
                                     .start = start_whole,
                                     .step = step_whole,
                                     .release = release_whole};
